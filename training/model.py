@@ -83,7 +83,7 @@ class Dense(nn.Module):
         """Map rows of frames to rows of activations."""
         # The norm runs on float32 statistics whatever autocast chose for the product.
         normed: Tensor = self.norm(self.linear(x))
-        return normed.clamp(0.0, self.clip)
+        return nn.functional.hardtanh(normed, 0.0, self.clip)
 
     def folded(self) -> tuple[Tensor, Tensor]:
         """Return weight ``[out, in]`` and bias ``[out]`` with the norm folded in."""

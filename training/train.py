@@ -32,6 +32,7 @@ from training.prepare import Corpus
 from training.ranks import Ranks
 from training.settings import TrainConfig, rate_at
 from training.weights import read_any
+from training.widen import at_least, widened
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class Trainer:
     """One run in one folder. Owned by the main thread of its process.
 
     A run that is already in ``out`` goes on; else it starts from the weights in ``initial`` (a
-    checkpoint or half-precision state), else from nothing.
+    checkpoint or half-precision state), widened to ``model`` where that is wider; else from nothing.
     """
 
     def __init__(
@@ -60,15 +61,14 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.progress = Progress()
         state = load(out / "last.pt") if (out / "last.pt").exists() else None
-        start = read_any(initial) if initial and not state else None
         if state:
             model = ModelConfig(**state["config"])
-        elif start:
-            model = start.config
-        self.model = DeepSpeech(model, config.dropout).to(self.device)
-        if start:
-            self.model.load_state_dict(start.state_dict())
-        elif not state:
+        self.model = DeepSpeech(model, config.dropout)
+        if initial and not state:
+            start = read_any(initial)
+            self.model = widened(start, at_least(model, start.config), config.dropout)
+        self.model.to(self.device)
+        if not initial and not state:
             self.model.set_feature_statistics(*feature_statistics(corpus))
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(),
