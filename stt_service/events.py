@@ -72,3 +72,88 @@ class Transcript:
     """Name of the intent whose template matched, with phrases only."""
     slots: Mapping[str, str] = field(default_factory=dict)
     """Slot name to value, with phrases only."""
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceStarted:
+    """Somebody has begun to speak."""
+
+    utterance: str
+    """Id, unique as long as anybody may remember it; the same in all events of the utterance."""
+    start: float
+    """Seconds; the first sample of the utterance, pre-roll included."""
+
+
+@dataclass(frozen=True, slots=True)
+class UtterancePartial:
+    """What has been heard so far of an utterance; sent when it has changed."""
+
+    utterance: str
+    partial: Partial
+    end: float
+    """Seconds; the sample after the last one heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceFinal:
+    """What was said. Exactly one final or one rejected follows each start."""
+
+    utterance: str
+    transcript: Transcript
+    """Its times are on the clock of the source, not of the utterance."""
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceRejected:
+    """What was heard is not vouched for: noise, a click, none of the phrases."""
+
+    utterance: str
+    transcript: Transcript
+    reason: str
+    """``rejected`` by the recogniser, ``confidence``, ``length`` or ``muted``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How loud it is, a few times a second."""
+
+    rms_db: float
+    """Decibels below full scale (0 is a full-scale square wave), -100 at least."""
+    peak_db: float
+    """Likewise, of the loudest sample."""
+    clipped: int
+    """Samples at full scale since the last level."""
+    speech: bool
+    """Whether the voice detector heard speech."""
+
+
+@dataclass(frozen=True, slots=True)
+class MuteChanged:
+    """Whether the microphone is listened to."""
+
+    muted: bool
+    reasons: tuple[str, ...]
+    """Who or what mutes it, each counted once; empty when nobody does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something does not work; it is being retried."""
+
+    code: str
+    """Stable, for programs: ``microphone-lost``, ``microphone-silent``, ``overflow``, ``model``."""
+    message: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What did not work works again."""
+
+    code: str
+    """That of the fault."""
+    message: str
+
+
+Heard = UtteranceStarted | UtterancePartial | UtteranceFinal | UtteranceRejected
+LiveEvent = Heard | Level | MuteChanged | Fault | Recovered
