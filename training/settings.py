@@ -59,7 +59,6 @@ class TrainConfig:
 def rate_at(config: TrainConfig, step: int, seconds: float) -> float:
     """Return the learning rate: linear rise, then a cosine over the run's steps or time."""
     done = step / config.steps if config.steps else seconds / (config.hours * 3600)
+    warmup = min(config.warmup, config.steps or config.warmup)
     fall = 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-    return (
-        config.learning_rate * min(1.0, (step + 1) / config.warmup) * max(config.final_rate, fall)
-    )
+    return config.learning_rate * min(1.0, (step + 1) / warmup) * max(config.final_rate, fall)

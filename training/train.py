@@ -44,7 +44,8 @@ class Trainer:
     """One run in one folder. Owned by the main thread of its process.
 
     A run that is already in ``out`` goes on; else it starts from the weights in ``initial`` (a
-    checkpoint or half-precision state), widened to ``model`` where that is wider; else from nothing.
+    checkpoint or half-precision state), widened to ``model`` where that is wider; else from
+    nothing.
     """
 
     def __init__(
