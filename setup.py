@@ -16,7 +16,15 @@ EXTRAS = {
     "web": [],
     "bridges": [],
     "collector": [],
-    "train": ["torch>=2.4", "jiwer>=3.0", "tqdm>=4.66", "matplotlib>=3.8", "flatbuffers>=24.3"],
+    "train": [
+        "torch>=2.4",
+        "jiwer>=3.0",
+        "tqdm>=4.66",
+        "matplotlib>=3.8",
+        "flatbuffers>=24.3",
+        "wordfreq>=3.1",
+        "pyroomacoustics>=0.8",
+    ],
 }
 EXTRAS["all"] = sorted(
     {need for extra in ("mic", "scorer", "web", "bridges") for need in EXTRAS[extra]}

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import argparse
 import random
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from stt_service.decoder.ngram_build import build
 from stt_service.decoder.ngram_counts import END, UNKNOWN, count_orders, read_corpus
 from stt_service.decoder.ngram_file import Tables, read_ngram, write_ngram
 from stt_service.decoder.ngram_text import Normaliser
+from training.templates import Templates
 
 HOUSEHOLD = Path(__file__).parent / "data" / "household.txt"
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz'")
@@ -29,45 +29,6 @@ DRAWS = 60
 HELD_OUT = 0.05
 """Share of the general sentences left out for the perplexity of ``--measure``."""
 SEED = 20_000
-
-TAKEN = 0.5
-"""How often what stands in brackets is said."""
-
-INNERMOST = re.compile(r"\(([^()\[\]]*)\)|\[([^()\[\]]*)\]|\{(\w+)\}")
-
-
-class Templates:
-    """The lines of a template file, drawn from at random."""
-
-    def __init__(self, path: Path) -> None:
-        self._lists: dict[str, str] = {}
-        self.lines: list[str] = []
-        for line in path.read_text(encoding="utf-8").splitlines():
-            name, equals, value = line.partition(" = ")
-            if equals:
-                self._lists[name.strip("{}")] = value
-            elif line and not line.startswith("#"):
-                self.lines.append(line)
-
-    def draw(self, line: str, dice: random.Random) -> str:
-        """Return one sentence of a template. Raises :exc:`KeyError` for an unknown list."""
-
-        def choose(match: re.Match[str]) -> str:
-            one_of, perhaps, name = match.groups()
-            if perhaps is not None and dice.random() >= TAKEN:
-                return ""
-            options: str = self._lists[name] if name else perhaps or one_of
-            return dice.choice(options.split("|"))
-
-        while INNERMOST.search(line):
-            line = INNERMOST.sub(choose, line)
-        return " ".join(line.split())
-
-    def sentences(self, dice: random.Random, draws: int) -> Iterator[str]:
-        """Yield ``draws`` sentences from each template."""
-        for line in self.lines:
-            for _ in range(draws):
-                yield self.draw(line, dice)
 
 
 def perplexity(tables: Tables, sentences: Iterable[list[str]]) -> tuple[float, float]:

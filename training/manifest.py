@@ -16,10 +16,14 @@ from pathlib import Path
 
 from training.model import ALPHABET
 
-NOISE_SET = "noise"
-"""Set of recordings that are mixed under speech."""
-IMPULSE_SET = "room_impulses"
-"""Set of room impulse responses."""
+NOISE_SETS = "noise"
+"""Sets whose names begin so are mixed under speech."""
+IMPULSE_SETS = "room_impulses"
+"""Sets whose names begin so are room impulse responses."""
+SYNTHETIC_SETS = "synthetic"
+"""Sets whose names begin so are spoken by synthetic voices. They give no speaker away..."""
+LEFT_OUT_SETS = "left_out"
+"""...but for those whose names also end so: of them all speakers are held out."""
 
 HELD_OUT_SHARE = 0.05
 """Share of a set's speakers kept for validation."""
@@ -63,7 +67,7 @@ def read_manifest(folder: Path) -> list[Entry]:
     entries = []
     with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            silent = folder.name in (NOISE_SET, IMPULSE_SET)
+            silent = folder.name.startswith((NOISE_SETS, IMPULSE_SETS))
             transcript = "" if silent else clean(row["transcript"])
             if transcript is not None:
                 entries.append(
@@ -102,8 +106,10 @@ def held_out_speakers(entries: Iterable[Entry]) -> frozenset[str]:
         if entry.transcript and entry.speaker_known:
             speakers[entry.set].add(entry.speaker)
     chosen: set[str] = set()
-    for names in speakers.values():
-        if len(names) >= MIN_SPEAKERS:
+    for set_name, names in speakers.items():
+        if set_name.startswith(SYNTHETIC_SETS):
+            chosen.update(names if set_name.endswith(LEFT_OUT_SETS) else ())
+        elif len(names) >= MIN_SPEAKERS:
             count = math.ceil(len(names) * HELD_OUT_SHARE)
             chosen.update(sorted(names, key=_rank)[:count])
     return frozenset(chosen)

@@ -19,7 +19,7 @@ import soundfile
 import soxr
 
 from training.features import SAMPLE_RATE
-from training.manifest import Entry, clean, held_out_speakers, read_sets
+from training.manifest import IMPULSE_SETS, Entry, clean, held_out_speakers, read_sets
 
 logger = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ def prepare(folders: Sequence[Path], out: Path, jobs: int = 1) -> list[Clip]:
 
 def _split(entry: Entry, held_out: frozenset[str]) -> str:
     if not entry.transcript:
-        return "impulse" if entry.set == "room_impulses" else "noise"
+        return "impulse" if entry.set.startswith(IMPULSE_SETS) else "noise"
     return "dev" if entry.speaker in held_out else "train"
 
 

@@ -45,6 +45,15 @@ def test_sets_of_few_or_unnamed_speakers_give_none_away() -> None:
     assert not held_out_speakers(entries("unnamed", ["unknown", "unknown_a"] * 9))
 
 
+def test_synthetic_voices_are_held_out_where_they_were_left_out_only() -> None:
+    """No trained voice's persona is a stranger; all voices never trained on are."""
+    names = [f"flite_slt_{i}" for i in range(40)]
+    strangers = ["espeak_ng_en_us_steph_0", "festival_ked_diphone_0"]
+    trained = entries("synthetic_words", names)
+    assert not held_out_speakers(trained)
+    assert held_out_speakers(trained + entries("synthetic_left_out", strangers)) == set(strangers)
+
+
 def test_one_whole_digit_speaker_is_held_out(speech: Path) -> None:
     """Of the four speakers of digits exactly one is kept for validation."""
     real = read_sets(speech / "train")

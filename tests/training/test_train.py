@@ -123,7 +123,7 @@ def test_one_command_goes_from_recordings_to_a_shipped_file(tmp_path: Path) -> N
     out = tmp_path / "run"
     command = [
         sys.executable, "-m", "training", "all", "--data", str(data), "--out", str(out),
-        "--clips", "0", "--steps", "220", "--width", "48", "--lstm-width", "48",
+        "--spoken-hours", "0", "--steps", "220", "--width", "48", "--lstm-width", "48",
     ]  # fmt: skip
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(
