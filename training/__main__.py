@@ -16,8 +16,8 @@ from stt_service.errors import SttError
 
 DEFAULT_DATA = Path(__file__).resolve().parents[2] / "shared" / "speech"
 """Where recordings are looked for without ``--data`` and ``STT_SPEECH``: beside the repository."""
-HOUSEHOLD_CLIPS = 4000
-"""Synthetic clips made by ``all``: about two and a half hours."""
+SPOKEN_HOURS = 10.0
+"""Hours of made-up speech: an hour takes a minute of one core."""
 
 data_option = click.option(
     "--data",
@@ -57,19 +57,26 @@ def main(verbose: bool) -> None:
 @main.command()
 @out_option
 @jobs_option
-@click.option("--clips", type=click.IntRange(1), default=HOUSEHOLD_CLIPS, show_default=True)
+@click.option(
+    "--spoken-hours", type=click.FloatRange(0, 1000), default=SPOKEN_HOURS, show_default=True
+)
 @click.option(
     "--text",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="Sentences to mix in, one a line.",
 )
 @click.option("--seed", default=1, show_default=True)
-def synthesise(out: Path, jobs: int, clips: int, text: Path | None, seed: int) -> None:
-    """Speak household sentences with espeak-ng and flite into OUT/synthetic."""
-    from training import synthesis
+def synthesise(out: Path, jobs: int, spoken_hours: float, text: Path | None, seed: int) -> None:
+    """Speak made-up sentences into sets in OUT/synthetic, and tests into OUT/left_out.
 
-    spoken = synthesis.synthesise(out / "synthetic", clips, text=text, seed=seed, jobs=jobs)
-    click.echo(f"{spoken} clips in {out / 'synthetic'}")
+    With espeak-ng, flite and festival, as far as they are installed. Run again with more hours,
+    it adds to what is there.
+    """
+    from training.synthesis import build
+
+    written = build.synthesise(out, spoken_hours, text=text, seed=seed, jobs=jobs)
+    for folder, hours in written.items():
+        click.echo(f"{hours:6.2f} h in {out / folder}")
 
 
 @main.command()
@@ -220,7 +227,11 @@ def pack(out: Path, to: Path, name: str) -> None:
 @jobs_option
 @click.option("--text", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @click.option(
-    "--clips", default=HOUSEHOLD_CLIPS, show_default=True, help="Synthetic clips; 0: none."
+    "--spoken-hours",
+    type=click.FloatRange(0, 1000),
+    default=SPOKEN_HOURS,
+    show_default=True,
+    help="Hours of made-up speech and rooms to train on; 0: none.",
 )
 @click.option("--hours", default=2.0, show_default=True)
 @click.option("--steps", type=int)
@@ -236,7 +247,7 @@ def everything(
     out: Path,
     jobs: int,
     text: Path | None,
-    clips: int,
+    spoken_hours: float,
     hours: float,
     steps: int | None,
     width: int,
@@ -247,8 +258,8 @@ def everything(
 
     Steps whose result is already there are not repeated; a stopped training goes on.
     """
-    if clips and not (out / "synthetic").exists():
-        context.invoke(synthesise, out=out, jobs=jobs, clips=clips, text=text)
+    if spoken_hours:
+        context.invoke(synthesise, out=out, jobs=jobs, spoken_hours=spoken_hours, text=text)
     if not (out / "corpus" / "clips.csv").exists():
         context.invoke(prepare, data=data, out=out, jobs=jobs)
     context.invoke(train, out=out, hours=hours, steps=steps, width=width, lstm_width=lstm_width)
