@@ -6,6 +6,7 @@ a transcript is not to wait for the downloader.
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import io
 import logging
@@ -87,6 +88,7 @@ def program(ctx: click.Context, verbose: int, config: Path | None) -> None:
 def main() -> NoReturn:
     """Run the program and exit: 0 done, 1 a fault, 2 wrong use, 130 interrupted."""
     _prepare_streams()
+    atexit.register(_end_standard_error)
     try:
         status = program.main(standalone_mode=False, prog_name="stt-service")
     except SttError as error:
@@ -127,6 +129,18 @@ def _prepare_streams() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # File names are bytes on Linux: those that are no UTF-8 go out as they came in.
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+
+
+def _end_standard_error() -> None:
+    """Keep libraries from taking leave: LiteRT's do so in C++, after Python has ended."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stderr.fileno())
+        os.close(null)
+    except (OSError, ValueError):
+        return  # what is not written yet is for Python to report
 
 
 def _abandon_stdout() -> None:

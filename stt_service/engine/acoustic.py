@@ -20,32 +20,30 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from stt_service.engine.api import Samples
 from stt_service.engine.features import FeatureExtractor
-from stt_service.engine.graph import INPUTS, OUTPUTS, GraphInfo, read_graph
-from stt_service.engine.messages import native_messages
+from stt_service.engine.graph import GraphInfo, read_graph
+from stt_service.engine.network import Network, Probabilities, open_network
 from stt_service.engine.owner import Owner
 from stt_service.errors import EngineError, ModelError
-
-Probabilities = NDArray[np.float32]
-"""Shape (frames, labels + 1), each row adding up to 1; blank is the last column."""
 
 Kernels = Literal["auto", "original", "fast"]
 """How int8 layers are computed.
 
 ``original`` rounds activations as the original library does, so that the same words come out even
-of unclear speech. ``fast`` (XNNPACK) rounds them more finely: half the time for wide models, but
-other last digits, which unclear speech amplifies, and four times the memory. ``auto`` takes
-``original`` up to :data:`ORIGINAL_BYTES`.
+of unclear speech. ``fast`` (XNNPACK) rounds them over the range that they have: a sixth to half of
+the time. ``auto`` takes ``fast`` where both give the same numbers, which a model's file says
+(:attr:`~stt_service.engine.graph.GraphInfo.rounds_alike`; those that :mod:`training` exports do),
+and for files larger than :data:`ORIGINAL_BYTES`, else ``original``.
 """
 
 ORIGINAL_BYTES = 8 << 20
 """File size up to which ``original`` kernels are quick enough everywhere: with int8 weights, layers
-of about 800 units, which take 3 % of a desktop core."""
+of about 800 units, which take 3 % of a desktop core. For larger ones their time counts for more
+than the last digits, which are the finer ones with ``fast``."""
 
 MAX_THREADS = 64
 """More than any board has; a typing error must not start thousands."""
@@ -56,22 +54,8 @@ def default_threads() -> int:
     return max(1, len(os.sched_getaffinity(0)) - 1)
 
 
-def open_interpreter(path: Path, *, threads: int, fast: bool) -> Interpreter:
-    """Return an interpreter that is ready to run. Raises what LiteRT raises."""
-    kinds = OpResolverType
-    interpreter = Interpreter(
-        model_path=str(path),
-        num_threads=threads,
-        experimental_op_resolver_type=(
-            kinds.BUILTIN if fast else kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-        ),
-    )
-    interpreter.allocate_tensors()
-    return interpreter
-
-
 class AcousticModel:
-    """One interpreter with a model in it, shared by all streams.
+    """One network with its features, shared by all streams.
 
     Owned by the thread that made it: any other is refused with :exc:`EngineError`.
     """
@@ -86,17 +70,12 @@ class AcousticModel:
         self.info: GraphInfo = read_graph(path)
         self.features = FeatureExtractor(self.info)
         self._owner = Owner()
-        small = path.stat().st_size <= ORIGINAL_BYTES
-        fast = kernels == "fast" or (kernels == "auto" and not small)
+        alike = self.info.rounds_alike or path.stat().st_size > ORIGINAL_BYTES
+        fast = kernels == "fast" or (kernels == "auto" and alike)
         try:
-            with native_messages():
-                self._interpreter = open_interpreter(path, threads=count, fast=fast)
+            self._network: Network = open_network(path, threads=count, fast=fast)
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{path} cannot be run: {error}") from error
-        details = self._interpreter.get_input_details(), self._interpreter.get_output_details()
-        places = {tensor["name"]: int(tensor["index"]) for part in details for tensor in part}
-        self._input, self._cell, self._hidden, _ = (places[name] for name in INPUTS)
-        self._output, self._new_cell, self._new_hidden, _ = (places[name] for name in OUTPUTS)
 
     def check_thread(self) -> None:
         """Raise :exc:`EngineError` in any thread but the owner."""
@@ -113,18 +92,10 @@ class AcousticModel:
         ``cell`` and ``hidden``, shape (state_size,), are replaced by the state afterwards.
         Raises :exc:`EngineError`.
         """
-        net = self._interpreter
-        # Views of the interpreter's memory must be gone before it runs, hence no names for them.
-        net.tensor(self._input)()[0] = batch
-        net.tensor(self._cell)()[0] = cell
-        net.tensor(self._hidden)()[0] = hidden
         try:
-            net.invoke()
+            probabilities = self._network.run(batch, cell, hidden)
         except RuntimeError as error:
             raise EngineError(f"the acoustic model failed: {error}") from error
-        cell[:] = net.tensor(self._new_cell)()[0]
-        hidden[:] = net.tensor(self._new_hidden)()[0]
-        probabilities: Probabilities = net.get_tensor(self._output)
         if not np.isfinite(probabilities).all():
             raise EngineError("the acoustic model gives no numbers", "Fetch the model file again")
         return probabilities

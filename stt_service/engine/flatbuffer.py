@@ -71,8 +71,11 @@ class Table:
         offset = self._field(number, struct.calcsize(form))
         return default if offset is None else int(struct.unpack_from(form, self.data, offset)[0])
 
-    def _vector(self, number: int, item: int, most: int) -> tuple[int, int]:
-        """Return offset of the first item and their count, more than ``most`` being damage."""
+    def vector(self, number: int, item: int, most: int) -> tuple[int, int]:
+        """Return the byte offset of the first item, each of ``item`` bytes, and their count.
+
+        More than ``most`` are damage.
+        """
         offset = self._field(number, 4)
         if offset is None:
             return 0, 0
@@ -84,17 +87,22 @@ class Table:
 
     def raw(self, number: int, most: int = MAX_BYTES) -> Buffer:
         """Return a vector of at most ``most`` bytes (or a string) as a view."""
-        start, count = self._vector(number, 1, most)
+        start, count = self.vector(number, 1, most)
         return self.data[start : start + count]
 
     def integers(self, number: int, most: int) -> tuple[int, ...]:
         """Return a vector of at most ``most`` 32-bit integers."""
-        start, count = self._vector(number, 4, most)
+        start, count = self.vector(number, 4, most)
         return struct.unpack_from(f"<{count}i", self.data, start)
+
+    def table(self, number: int) -> Table | None:
+        """Return a table; None where the field is left out."""
+        offset = self._field(number, 4)
+        return None if offset is None else Table(self.data, offset + uint32(self.data, offset))
 
     def tables(self, number: int, most: int) -> Sequence[Table]:
         """Return a vector of at most ``most`` tables."""
-        start, count = self._vector(number, 4, most)
+        start, count = self.vector(number, 4, most)
         places = range(start, start + 4 * count, 4)
         return [Table(self.data, place + uint32(self.data, place)) for place in places]
 

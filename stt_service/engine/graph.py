@@ -84,6 +84,8 @@ class GraphInfo:
     """Hertz; lower edge of the lowest filter."""
     high_hz: float
     """Hertz; upper edge of the highest filter."""
+    rounds_alike: bool
+    """Whether LiteRT's kernels all round to the same numbers, so that the fastest may be taken."""
 
     @property
     def frame_step(self) -> float:
@@ -154,6 +156,7 @@ def _describe(graph: Graph, path: Path) -> GraphInfo:
         mel_channels=channels,
         low_hz=low,
         high_hz=high,
+        rounds_alike=graph.rounds_alike,
     )
 
 

@@ -19,8 +19,9 @@ NATIVE_BEGINNINGS = (
     b"TensorFlow:",
     b"DeepSpeech:",
     b"Coqui STT:",
+    "\N{BOX DRAWINGS LIGHT UP AND RIGHT}".encode(),
 )
-"""How lines begin that LiteRT and the original libraries print."""
+"""How lines begin that LiteRT and the original libraries print; the last goes on with an error."""
 
 _STANDARD_ERROR = threading.Lock()
 """Held while file descriptor 2 leads elsewhere: two detours at once would lose the way back."""

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from stt_service.engine.messages import NATIVE_BEGINNINGS
 from stt_service.errors import ModelError, SttError
 
 PROBE_SECONDS = 60
@@ -112,7 +113,12 @@ def probe(path: Path, *, seconds: float = PROBE_SECONDS, trial: Trial | None = N
     if done.returncode < 0:
         reason = f"it crashes the library ({signal.Signals(-done.returncode).name})"
     else:
-        words = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        lines = done.stderr.strip().splitlines()
+        words = [
+            line.decode("utf-8", "replace")
+            for line in lines
+            if not line.startswith(NATIVE_BEGINNINGS)
+        ]
         reason = words[-1][-REASON_CHARACTERS:] if words else f"exit status {done.returncode}"
     raise ModelError(f"{path} cannot be run: {reason}", _REMEDY)
 
@@ -129,19 +135,18 @@ def _run_once(path: Path) -> None:
     """Open the model and run it on noise, with all kernels. Raises what LiteRT raises."""
     import numpy as np  # noqa: PLC0415 -- only the child needs these
 
-    from stt_service.engine.acoustic import open_interpreter  # noqa: PLC0415
+    from stt_service.engine.graph import read_graph  # noqa: PLC0415
+    from stt_service.engine.network import open_network  # noqa: PLC0415
 
+    info = read_graph(path)
     noise = np.random.default_rng(0)
+    batch = (info.n_steps, 2 * info.n_context + 1, info.n_features)
     for fast in (False, True):
-        interpreter = open_interpreter(path, threads=1, fast=fast)
+        network = open_network(path, threads=1, fast=fast)
+        cell, hidden = noise.normal(size=(2, info.state_size)).astype(np.float32)
         for _ in range(2):  # the second run meets what the first left behind
-            for tensor in interpreter.get_input_details():
-                values = noise.normal(size=tensor["shape"]).astype(tensor["dtype"])
-                interpreter.set_tensor(tensor["index"], values)
-            interpreter.invoke()
-        for tensor in interpreter.get_output_details():
-            value = interpreter.get_tensor(tensor["index"])
-            if tensor["name"] == "logits" and not np.isfinite(value).all():
+            given = noise.normal(size=batch).astype(np.float32)
+            if not np.isfinite(network.run(given, cell, hidden)).all():
                 raise ValueError("its output is not finite")
 
 

@@ -7,6 +7,7 @@ crash on some damaged files, so that whoever opens one looks at it here first.
 from __future__ import annotations
 
 import mmap
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,10 +30,12 @@ MAX_OPTION_BYTES = 1 << 16
 MAX_RESHAPES = 8
 """Between a constant and the output that shows it; there is one."""
 
-FLOAT32, INT32, STRING = 0, 2, 5
+FLOAT32, INT32, STRING, INT8 = 0, 2, 5, 9
 """TensorFlow Lite's numbers of element types."""
-RESHAPE = 22
-"""TensorFlow Lite's number of the operator."""
+FULLY_CONNECTED, RESHAPE = 9, 22
+"""TensorFlow Lite's numbers of operators."""
+FULLY_CONNECTED_OPTIONS = 8
+"""TensorFlow Lite's number of the kind of options."""
 
 GET_MODEL = "Get a DeepSpeech or Coqui STT model whose name ends in .tflite"
 GET_AGAIN = "Fetch or copy the file again and compare its size with the original"
@@ -63,6 +66,9 @@ class Operator:
     outputs: tuple[int, ...]
     options: Buffer
     """FlexBuffer of a custom operator."""
+    asymmetric: bool = False
+    """Of a product of floats with int8 weights: the floats are rounded over the range that they
+    have, as XNNPACK always does, and not over a symmetric one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,17 @@ class Graph:
     def custom(self, name: str) -> Operator | None:
         """Return the first custom operator of that name."""
         return next((node for node in self.operators if node.custom == name), None)
+
+    @property
+    def rounds_alike(self) -> bool:
+        """Whether all kernels round to the same int8: no products round to another range."""
+        products = [node for node in self.operators if node.code == FULLY_CONNECTED]
+        return all(node.asymmetric for node in products if self._hybrid(node))
+
+    def _hybrid(self, node: Operator) -> bool:
+        """Whether a product is of floats with int8 weights."""
+        kinds = [self.tensors[place].type for place in node.inputs[:2] if place >= 0]
+        return kinds == [FLOAT32, INT8]
 
     def constant(self, tensor: int) -> Tensor | None:
         """Return the constant that a tensor holds, itself or through reshapes; None if computed."""
@@ -190,6 +207,28 @@ def _tensor(table: Table, buffers: list[Buffer]) -> Tensor:
     return Tensor(name, table.integers(0, MAX_RANK), table.integer(1, form="<b"), buffers[buffer])
 
 
+def with_outputs(data: Buffer, outputs: Sequence[int]) -> bytes:
+    """Return the file with no outputs but these, indices of tensors; at most as many as it has.
+
+    Signatures, which would still name the others, are left out.
+    """
+    model = Table.root(data)
+    changed = bytearray(data)
+    start, _ = model.tables(2, MAX_TABLES)[0].vector(2, 4, MAX_ARITY)
+    struct.pack_into(f"<I{len(outputs)}i", changed, start - 4, len(outputs), *outputs)
+    signatures, count = model.vector(7, 4, MAX_TABLES)
+    if count:
+        struct.pack_into("<I", changed, signatures - 4, 0)
+    return bytes(changed)
+
+
+def _asymmetric(table: Table, code: int) -> bool:
+    if code != FULLY_CONNECTED or table.integer(3, form="<B") != FULLY_CONNECTED_OPTIONS:
+        return False
+    options = table.table(4)
+    return options is not None and options.integer(3, form="<B") != 0
+
+
 def _operator(table: Table, codes: Sequence[Table], tensors: int) -> Operator:
     place = table.integer(0, form="<I")
     if place >= len(codes):
@@ -199,11 +238,13 @@ def _operator(table: Table, codes: Sequence[Table], tensors: int) -> Operator:
     # -1 stands for an optional input that is left out.
     if any(not -1 <= i < tensors for i in inputs) or any(not 0 <= i < tensors for i in outputs):
         raise DamagedError("an operator on tensors that are not there")
+    number = max(code.integer(0, form="<b"), code.integer(3))
     return Operator(
-        code=max(code.integer(0, form="<b"), code.integer(3)),
+        code=number,
         custom=bytes(code.raw(1, MAX_NAME_BYTES)).decode("utf-8", "replace"),
         version=code.integer(2, 1),
         inputs=inputs,
         outputs=outputs,
         options=table.raw(5, MAX_OPTION_BYTES),
+        asymmetric=_asymmetric(table, number),
     )

@@ -50,6 +50,7 @@ def test_no_table_reads_outside_of_the_buffer(raw, field):
         lambda table: table.integer(field),
         lambda table: table.raw(field),
         lambda table: table.integers(field, 100),
+        lambda table: table.table(field),
         lambda table: [one.integer(0) for one in table.tables(field, 100)],
     ):
         with contextlib.suppress(DamagedError):

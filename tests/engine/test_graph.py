@@ -41,11 +41,13 @@ def test_everything_comes_from_the_file(tmp_path):
     assert (info.state_size, info.beam_width) == (16, 77)
     assert (info.mel_channels, info.low_hz, info.high_hz) == (40, 20.0, 8_000.0)
     assert info.frame_step == 0.02
+    assert info.rounds_alike
 
 
 def test_a_genuine_model_is_read(genuine_model):
     """Its alphabet has an order of its own; extra outputs do no harm."""
     info = read_graph(genuine_model)
+    assert not info.rounds_alike
     assert "".join(info.alphabet.labels) == " comegstplfrihvw'"
     assert (info.state_size, info.beam_width) == (200, 500)
 

@@ -55,6 +55,16 @@ def test_a_crash_is_an_error_that_names_the_file(tmp_path, monkeypatch):
         probe(tmp_path / "bad.tflite")
 
 
+def test_the_reason_is_what_the_child_said_last(tmp_path, monkeypatch):
+    """And not how a library took leave after it."""
+    shell = tmp_path / "python"
+    shell.write_text("#!/bin/sh\necho 'ValueError: too odd' >&2\necho INFO: bye >&2\nexit 1\n")
+    shell.chmod(0o755)
+    monkeypatch.setattr(module.sys, "executable", str(shell))
+    with pytest.raises(ModelError, match="cannot be run: ValueError: too odd"):
+        probe(tmp_path / "bad.tflite")
+
+
 def test_a_model_that_does_not_end_is_an_error(tmp_path, monkeypatch):
     """The child's time is bounded."""
     shell = tmp_path / "python"
