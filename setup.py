@@ -97,7 +97,7 @@ setup(
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
     install_requires=[
         "numpy>=1.26",
-        "ai-edge-litert>=1.2",
+        "ai-edge-litert>=2.3",
         "click>=8.1",
         "hassil>=3.0",
         "httpx>=0.27",
