@@ -8,13 +8,14 @@ from pathlib import Path
 
 import platformdirs
 
-from stt_service.config import Settings, load
+from stt_service.config import load
 from stt_service.decoder.scorer import open_scorer
 from stt_service.engine.api import Engine
 from stt_service.engine.graph import read_graph
 from stt_service.engine.litert import LiteRtEngine
 from stt_service.engine.native import NativeEngine
 from stt_service.engine.native.install import install
+from stt_service.settings import Settings
 
 STATE = platformdirs.user_cache_path("stt-service-bench")
 """Where the libraries are kept between measurements."""

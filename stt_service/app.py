@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from stt_service.closing import Closing
-from stt_service.config import Settings
 from stt_service.errors import ConfigError, SttError
 from stt_service.models.store import InstalledModel, ModelStore
+from stt_service.settings import Settings
 
 if TYPE_CHECKING:
     from stt_service.audio.api import AudioSource

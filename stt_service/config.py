@@ -1,8 +1,9 @@
 """Layers of TOML, environment and flags in; one frozen :class:`Settings` out, or all mistakes.
 
-``default.toml`` says what each key means, its unit and why it has its value; the types here say
-which values it may take. A mistake names its source, its key and, for an unknown key, the one
-that was probably meant; all mistakes of all layers come in one :exc:`ConfigError`.
+``default.toml`` says what each key means, its unit and why it has its value;
+:mod:`stt_service.settings` says which values it may take. A mistake names its source with the
+line, its key and, for an unknown key, the one that was probably meant; all mistakes of all layers
+come in one :exc:`ConfigError`.
 """
 
 from __future__ import annotations
@@ -11,16 +12,21 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from stt_service.errors import ConfigError
+from stt_service.settings import Settings
+from stt_service.toml_lines import Lines, find_lines
 
 SYSTEM_FILE = Path("/etc/stt-service/config.toml")
+FRAGMENTS = "conf.d"
+"""Folder beside the system's file: what other packages and an image's builder drop in."""
+MAX_FRAGMENTS = 100
 ENVIRONMENT_PREFIX = "STT_SERVICE_"
 SECTION_MARK = "__"
 """Parts section and key. Variables without it are not ours: Docker and Kubernetes set
@@ -28,86 +34,8 @@ SECTION_MARK = "__"
 MAX_FILE_BYTES = 1 << 20
 """A settings file has a few kilobytes; anything larger is another file."""
 
-
-def _usable(value: object) -> object:
-    """Let only that pass what can name a file. Raises :exc:`ValueError`."""
-    if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
-        raise ValueError("must be a path")
-    path = Path(value)
-    try:
-        path.expanduser()
-    except RuntimeError as error:
-        raise ValueError(f"there is no home folder for {path.parts[0]}") from error
-    return path
-
-
-def _no_truth(value: object) -> object:
-    """Keep true and false from counting as 1 and 0. Raises :exc:`ValueError`."""
-    if isinstance(value, bool):
-        raise ValueError("must be a number")
-    return value
-
-
-Auto = Literal["auto"]
-FilePath = Annotated[Path, BeforeValidator(_usable)]
-Whole = Annotated[int, BeforeValidator(_no_truth)]
-Real = Annotated[float, BeforeValidator(_no_truth)]
 Values = dict[str, dict[str, Any]]
 """Section to key to value."""
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class EngineSettings(_Section):
-    """Which library runs the network, and how."""
-
-    name: Literal["litert", "deepspeech", "coqui"]
-    library: Auto | FilePath
-    threads: Auto | Annotated[Whole, Field(ge=1, le=64)]
-
-
-class ModelSettings(_Section):
-    """Which acoustic model."""
-
-    name: Annotated[str, Field(min_length=1)]
-
-
-class ScorerSettings(_Section):
-    """Which language model, and how much it counts."""
-
-    path: Auto | Literal["none"] | FilePath
-    alpha: Auto | Annotated[Real, Field(ge=0, le=20)]
-    beta: Auto | Annotated[Real, Field(ge=-20, le=20)]
-
-
-class DecoderSettings(_Section):
-    """The beam search."""
-
-    beam_width: Auto | Annotated[Whole, Field(ge=1, le=10_000)]
-    alternatives: Annotated[Whole, Field(ge=1, le=100)]
-
-
-class PathSettings(_Section):
-    """Where things lie."""
-
-    state: Auto | FilePath
-
-    @property
-    def state_dir(self) -> Path:
-        """The folder itself, ``auto`` resolved. It may not exist yet."""
-        return default_state_dir() if self.state == "auto" else self.state.expanduser()
-
-
-class Settings(_Section):
-    """All settings, section by section; ``default.toml`` explains each."""
-
-    engine: EngineSettings
-    model: ModelSettings
-    scorer: ScorerSettings
-    decoder: DecoderSettings
-    paths: PathSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +46,13 @@ class Layer:
     """File name, ``the environment`` or ``the command line``; opens each complaint."""
     values: Mapping[str, Any]
     """As read, unchecked."""
+    lines: Lines = field(default_factory=dict)
+    """Of a file: where its keys stand."""
+
+    def place(self, section: str, key: str = "") -> str:
+        """Return the source with the line of a key, or of its section, where that is known."""
+        line = self.lines.get((section, key)) or self.lines.get((section, ""))
+        return f"{self.source}:{line}" if line else self.source
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +62,6 @@ class Loaded:
     settings: Settings
     sources: Mapping[tuple[str, str], str]
     """(section, key) to the source that decided it."""
-
-
-def default_state_dir() -> Path:
-    """Return the folder for installed things where ``paths.state`` is ``auto``."""
-    import platformdirs  # noqa: PLC0415 -- only commands that touch the folder pay for it
-
-    return platformdirs.user_data_path("stt-service")
 
 
 def user_file() -> Path:
@@ -158,13 +86,13 @@ def load(
     :exc:`ConfigError` with every mistake of every layer.
     """
     layers, mistakes = [], []
-    files = [(system_file, False), (personal_file or user_file(), False)]
-    if file is not None:
-        files.append((file, True))
-    for path, needed in files:
+    paths = [path for path in (system_file, *_fragments(system_file)) if path.is_file()]
+    own = personal_file or user_file()
+    paths += [own] if own.is_file() else []
+    paths += [] if file is None else [file]
+    for path in paths:
         try:
-            if needed or path.is_file():
-                layers.append(Layer(str(path), _read(path)))
+            layers.append(_read(path))
         except ConfigError as error:
             mistakes.append(str(error))
     variables = _from_environment(os.environ if environ is None else environ)
@@ -182,7 +110,19 @@ def _defaults() -> Values:
     return tomllib.loads(Path(__file__).with_name("default.toml").read_text(encoding="utf-8"))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _fragments(system_file: Path) -> list[Path]:
+    """Return the files of conf.d, in the order of their names.
+
+    Raises :exc:`ConfigError` when there are too many.
+    """
+    folder = system_file.with_name(FRAGMENTS)
+    found = sorted(folder.glob("*.toml")) if folder.is_dir() else []
+    if len(found) > MAX_FRAGMENTS:
+        raise ConfigError(f"{folder} holds more than {MAX_FRAGMENTS} files", "Put them together")
+    return found
+
+
+def _read(path: Path) -> Layer:
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_FILE_BYTES + 1)
@@ -191,7 +131,8 @@ def _read(path: Path) -> dict[str, Any]:
     if len(raw) > MAX_FILE_BYTES:
         raise ConfigError(f"{path} is larger than any settings file ({MAX_FILE_BYTES} bytes)")
     try:
-        return tomllib.loads(raw.decode("utf-8"))
+        text = raw.decode("utf-8")
+        return Layer(str(path), tomllib.loads(text), find_lines(text))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
 
@@ -211,16 +152,18 @@ def _mistakes(layer: Layer) -> Iterator[str]:
     candidate = {section: dict(keys) for section, keys in defaults.items()}
     for section, keys in layer.values.items():
         if section not in defaults:
-            yield f"{layer.source}: unknown section [{section}]{_hint(section, defaults)}"
+            place = layer.place(section)
+            yield f"{place}: unknown section [{section}]{_hint(section, defaults)}"
         elif not isinstance(keys, Mapping):
-            yield f"{layer.source}: {section} is a section: write [{section}] and its keys below"
+            place = layer.place(section)
+            yield f"{place}: {section} is a section: write [{section}] and its keys below"
         else:
             for key, value in keys.items():
                 if key in defaults[section]:
                     candidate[section][key] = value
                 else:
                     hint = _hint(key, defaults[section])
-                    yield f"{layer.source}: unknown key {section}.{key}{hint}"
+                    yield f"{layer.place(section, key)}: unknown key {section}.{key}{hint}"
     try:
         Settings.model_validate(candidate)
     except ValidationError as error:
@@ -231,7 +174,8 @@ def _mistakes(layer: Layer) -> Iterator[str]:
         for name, reasons in complaints.items():
             section, _, key = name.partition(".")
             value = candidate[section][key]
-            yield f"{layer.source}: {name} = {value!r}: {', or '.join(dict.fromkeys(reasons))}"
+            why = ", or ".join(dict.fromkeys(reasons))
+            yield f"{layer.place(section, key)}: {name} = {value!r}: {why}"
 
 
 def _reason(message: str) -> str:

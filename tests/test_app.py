@@ -9,8 +9,9 @@ import soundfile
 
 from stt_service import app
 from stt_service.app import Request, Session, open_engine
-from stt_service.config import Settings, load
+from stt_service.config import load
 from stt_service.errors import ConfigError, ScorerError, SttError
+from stt_service.settings import Settings
 from tests.cli.conftest import noise
 from tests.engine.conftest import make_model
 

@@ -14,13 +14,14 @@ import soxr
 
 from stt_service.app import data_dir, open_engine
 from stt_service.cli.wer import Errors, word_errors
-from stt_service.config import Settings, load
+from stt_service.config import load
 from stt_service.decoder.alphabet import Alphabet
 from stt_service.decoder.phrases import build_grammar
 from stt_service.engine.api import Engine, Samples, StreamOptions
 from stt_service.engine.native import NativeEngine
 from stt_service.engine.native.install import PACKAGES, install
 from stt_service.errors import EngineError
+from stt_service.settings import Settings
 
 RATE = 16_000
 SPEAKER = "theo"

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from stt_service import config
-from stt_service.config import ConfigError, Settings, load
+from stt_service.config import ConfigError, load
+from stt_service.settings import Settings
 
 
 @pytest.fixture
@@ -141,3 +142,34 @@ def test_what_cannot_be_used_is_refused_at_once(
     write(files["personal_file"], text)
     with pytest.raises(ConfigError, match=re.escape(complaint)):
         load(environ={}, **files)
+
+
+def test_fragments_come_after_the_systems_file(files: dict[str, Path], tmp_path: Path) -> None:
+    """In the order of their names; what is not called .toml is left alone."""
+    write(files["system_file"], "[decoder]\nalternatives = 1\nbeam_width = 1\n")
+    (tmp_path / "conf.d").mkdir()
+    last = write(tmp_path / "conf.d/90-b.toml", "[decoder]\nalternatives = 3\n")
+    write(tmp_path / "conf.d/10-a.toml", "[decoder]\nalternatives = 2\n")
+    write(tmp_path / "conf.d/99.toml.bak", "[decoder\n")
+    loaded = load(environ={}, **files)
+    assert (loaded.settings.decoder.alternatives, loaded.settings.decoder.beam_width) == (3, 1)
+    assert loaded.sources["decoder", "alternatives"] == str(last)
+
+
+def test_mistakes_name_their_line(files: dict[str, Path]) -> None:
+    """That of the key; that of the section where the key cannot be placed."""
+    path = write(
+        files["personal_file"],
+        '# mine\n[server]\nport = 70000\nhosst = "a"\n\n[enigne]\nname = "x"\n',
+    )
+    with pytest.raises(ConfigError) as caught:
+        load(environ={}, **files)
+    lines = [line.strip().split(": ")[0] for line in str(caught.value).splitlines()[1:]]
+    assert sorted(lines) == [f"{path}:{number}" for number in (3, 4, 6)]
+
+
+def test_lists_come_from_the_environment_too(files: dict[str, Path]) -> None:
+    """Separated by commas."""
+    environ = {"STT_SERVICE_LISTENER__WAKE_PHRASES": "hey computer, computer"}
+    settings = load(environ=environ, **files).settings
+    assert settings.listener.wake_phrases == ("hey computer", "computer")

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stt_service.config import Loaded, Settings
+    from stt_service.config import Loaded
+    from stt_service.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from stt_service.cli.formats import SUFFIXES, Failure
 from stt_service.cli.inputs import STDIN, expand
 
 if TYPE_CHECKING:
-    from stt_service.config import Settings
+    from stt_service.settings import Settings
     from stt_service.transcriber import Recognition
 
 logger = logging.getLogger(__name__)

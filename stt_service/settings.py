@@ -1,0 +1,185 @@
+"""The types of all settings: which values each key may take.
+
+``default.toml`` says what each key means, its unit and why it has its value;
+:mod:`stt_service.config` reads the layers and reports what is wrong with them.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+MAX_NAME = 500
+"""Characters of a name in a list."""
+MAX_NAMES = 1000
+"""Entries of a list; more hot words than that belong into a phrase file."""
+SOURCES = r"^(microphone|microphone:.+|wav:.+|cmd:.+|stdin)$"
+"""What ``source.name`` may be."""
+
+
+def default_state_dir() -> Path:
+    """Return the folder for installed things where ``paths.state`` is ``auto``."""
+    import platformdirs  # noqa: PLC0415 -- only commands that touch the folder pay for it
+
+    return platformdirs.user_data_path("stt-service")
+
+
+def default_runtime_dir() -> Path:
+    """Return the folder for locks where ``paths.runtime`` is ``auto``."""
+    given = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]  # systemd's, for a unit
+    if given:
+        return Path(given)
+    import platformdirs  # noqa: PLC0415
+
+    return platformdirs.user_runtime_path("stt-service")
+
+
+def _usable(value: object) -> object:
+    """Let only that pass what can name a file. Raises :exc:`ValueError`."""
+    if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
+        raise ValueError("must be a path")
+    path = Path(value)
+    try:
+        path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"there is no home folder for {path.parts[0]}") from error
+    return path
+
+
+def _no_truth(value: object) -> object:
+    """Keep true and false from counting as 1 and 0. Raises :exc:`ValueError`."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number")
+    return value
+
+
+def _parts(value: object) -> object:
+    """Part a list written on one line, as the environment has it."""
+    if not isinstance(value, str):
+        return value
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+Auto = Literal["auto"]
+Unset = Literal["none"]
+FilePath = Annotated[Path, BeforeValidator(_usable)]
+Whole = Annotated[int, BeforeValidator(_no_truth)]
+Real = Annotated[float, BeforeValidator(_no_truth)]
+Seconds = Annotated[Real, Field(gt=0, le=3600)]
+Names = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=MAX_NAME)], ...],
+    BeforeValidator(_parts),
+    Field(max_length=MAX_NAMES),
+]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class EngineSettings(_Section):
+    """Which library runs the network, and how."""
+
+    name: Literal["litert", "deepspeech", "coqui"]
+    library: Auto | FilePath
+    threads: Auto | Annotated[Whole, Field(ge=1, le=64)]
+
+
+class ModelSettings(_Section):
+    """Which acoustic model."""
+
+    name: Annotated[str, Field(min_length=1)]
+
+
+class ScorerSettings(_Section):
+    """Which language model, and how much it counts."""
+
+    path: Auto | Literal["none"] | FilePath
+    alpha: Auto | Annotated[Real, Field(ge=0, le=20)]
+    beta: Auto | Annotated[Real, Field(ge=-20, le=20)]
+
+
+class DecoderSettings(_Section):
+    """The beam search."""
+
+    beam_width: Auto | Annotated[Whole, Field(ge=1, le=10_000)]
+    alternatives: Annotated[Whole, Field(ge=1, le=100)]
+
+
+class SourceSettings(_Section):
+    """Where the daemon's audio comes from."""
+
+    name: Annotated[str, Field(pattern=SOURCES, max_length=4096)]
+    rate: Auto | Annotated[Whole, Field(ge=8_000, le=192_000)]
+    channels: Annotated[Whole, Field(ge=1, le=8)]
+    encoding: Literal["s16le", "u8", "s24le", "s32le", "f32le", "f64le"]
+    channel: Literal["mix"] | Annotated[Whole, Field(ge=0, le=7)]
+    backlog: Seconds
+
+
+class ListenerSettings(_Section):
+    """What becomes an utterance, and which ones count."""
+
+    mode: Literal["continuous", "push-to-talk", "wake"]
+    wake_phrases: Names
+    wake_model: Unset | Annotated[str, Field(min_length=1)]
+    wake_threshold: Annotated[Real, Field(gt=0, le=1)]
+    wake_window: Seconds
+    listen_window: Seconds
+    phrases: Unset | FilePath
+    phrases_mode: Literal["strict", "bias"]
+    hot_words: Names
+    min_confidence: Annotated[Real, Field(ge=0, le=1)]
+    min_words_length: Annotated[Real, Field(ge=0, le=10)]
+    pause_limit: Seconds
+    callers: Annotated[Whole, Field(ge=0, le=256)]
+    caller_backlog: Seconds
+    drain: Annotated[Real, Field(ge=0, le=60)]
+
+
+class ServerSettings(_Section):
+    """Who may connect, and where."""
+
+    enabled: bool
+    host: Annotated[str, Field(min_length=1, max_length=255)]
+    port: Annotated[Whole, Field(ge=0, le=65_535)]
+    socket: Unset | FilePath
+    token_file: Unset | FilePath
+    tls_certificate: Unset | FilePath
+    tls_key: Unset | FilePath
+    hosts: Names
+    origins: Names
+    clients: Annotated[Whole, Field(ge=1, le=10_000)]
+
+
+class PathSettings(_Section):
+    """Where things lie."""
+
+    state: Auto | FilePath
+    runtime: Auto | FilePath
+
+    @property
+    def runtime_dir(self) -> Path:
+        """The folder of locks, ``auto`` resolved. It may not exist yet."""
+        return default_runtime_dir() if self.runtime == "auto" else self.runtime.expanduser()
+
+    @property
+    def state_dir(self) -> Path:
+        """The folder itself, ``auto`` resolved. It may not exist yet."""
+        return default_state_dir() if self.state == "auto" else self.state.expanduser()
+
+
+class Settings(_Section):
+    """All settings, section by section; ``default.toml`` explains each."""
+
+    engine: EngineSettings
+    model: ModelSettings
+    scorer: ScorerSettings
+    decoder: DecoderSettings
+    source: SourceSettings
+    listener: ListenerSettings
+    server: ServerSettings
+    paths: PathSettings
