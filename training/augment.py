@@ -22,6 +22,9 @@ NOISE_LOOPS = 24
 """Ready loops of synthetic noise: drawing fresh noise takes longer than computing features."""
 NOISE_SAMPLES = 1 << 14
 """Samples in such a loop (1 s)."""
+ROOM_SHARE = 0.7
+"""Share of rooms that are recorded or simulated ones, where there are any; others are decaying
+noise."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +76,9 @@ class Backdrop:
     """What is mixed under speech, held by reference."""
 
     noises: Sequence[Array]
-    """Recorded noise."""
+    """Recorded and made noise."""
     impulses: Sequence[Array]
-    """Recorded room impulse responses."""
+    """Recorded and simulated room impulse responses."""
     babble: Sequence[Array]
     """Other people's speech."""
 
@@ -150,10 +153,8 @@ def colour(rng: Rng, audio: Array, impulses: Sequence[Array]) -> Array:
     """Filter by a room, a tilt and perhaps a telephone's band, in one pass over the spectrum."""
     impulse: Array | None = None
     if rng.random() < 0.6:
-        recorded = len(impulses) and rng.random() < 0.4
-        impulse = (
-            impulses[int(rng.integers(len(impulses)))] if recorded else _synthetic_impulse(rng)
-        )
+        room = len(impulses) and rng.random() < ROOM_SHARE
+        impulse = impulses[int(rng.integers(len(impulses)))] if room else _synthetic_impulse(rng)
     need = len(audio) + (len(impulse) if impulse is not None else 0)
     # A multiple of 512 keeps the transform's prime factors small.
     size = -(-need // 512) * 512

@@ -29,6 +29,12 @@ JOIN_WORDS = 3
 """Clips of at most this many words may be joined."""
 JOIN_SECONDS = 3.5
 """Clips of at most this length may be joined."""
+COMMANDS_IN_A_ROW = (0.88, 0.12)
+"""Probability of joining 1 or 2 longer commands of one known speaker."""
+JOIN_COMMAND_WORDS = 8
+"""Longer sentences are never joined..."""
+JOIN_COMMAND_SECONDS = 4.0
+"""...nor are slower ones."""
 GAP_SECONDS = (0.0, 0.45)
 """Silence between joined clips."""
 SORT_JITTER = 0.15
@@ -85,22 +91,29 @@ def collate(features: Sequence[npt.NDArray[np.float32]], transcripts: Sequence[s
 
 
 def _groups(
-    rng: np.random.Generator, clips: Sequence[Clip], chosen: Sequence[int]
+    rng: np.random.Generator,
+    clips: Sequence[Clip],
+    chosen: Sequence[int],
+    chances: Sequence[float],
 ) -> Iterator[tuple[int, ...]]:
-    """Cut the chosen short clips into runs of the same speaker, known or at least the same set."""
+    """Cut the chosen clips into runs of 1, 2, ... of the same speaker, or at least the same set."""
     speakers: dict[tuple[str, str], list[int]] = defaultdict(list)
     for index in chosen:
         clip = clips[index]
         speakers["" if not clip.speaker.startswith("unknown") else clip.set, clip.speaker].append(
             index
         )
-    sizes = np.arange(1, len(WORDS_IN_A_ROW) + 1)
+    sizes = np.arange(1, len(chances) + 1)
     for key in sorted(speakers):
         indices = [speakers[key][i] for i in rng.permutation(len(speakers[key]))]
         while indices:
-            size = int(rng.choice(sizes, p=WORDS_IN_A_ROW))
+            size = int(rng.choice(sizes, p=chances))
             yield tuple(indices[:size])
             indices = indices[size:]
+
+
+def _joinable(clip: Clip, words: int, seconds: float) -> bool:
+    return clip.n_words <= words and clip.samples <= seconds * SAMPLE_RATE
 
 
 def plan_items(clips: Sequence[Clip], seed: int, epoch: int) -> list[Item]:
@@ -108,16 +121,21 @@ def plan_items(clips: Sequence[Clip], seed: int, epoch: int) -> list[Item]:
     rng = np.random.default_rng([seed, epoch])
     weights = clip_weights([c.set for c in clips], [c.transcript for c in clips])
     drawn = [i for i, weight in enumerate(weights) if rng.random() < weight]
-    short = {
+    short = {i for i in drawn if _joinable(clips[i], JOIN_WORDS, JOIN_SECONDS)}
+    commands = {
         i
         for i in drawn
-        if clips[i].n_words <= JOIN_WORDS and clips[i].samples <= JOIN_SECONDS * SAMPLE_RATE
+        if i not in short
+        and _joinable(clips[i], JOIN_COMMAND_WORDS, JOIN_COMMAND_SECONDS)
+        and not clips[i].speaker.startswith("unknown")
     }
-    items = [Item((i,), clips[i].samples // HOP) for i in drawn if i not in short]
-    items += [
-        Item(group, sum(clips[i].end - clips[i].begin for i in group) // HOP + 15 * len(group))
-        for group in _groups(rng, clips, [i for i in drawn if i in short])
-    ]
+    groups = [(i,) for i in drawn if i not in short and i not in commands]
+    items = [Item(group, clips[group[0]].samples // HOP) for group in groups]
+    for joined, chances in ((short, WORDS_IN_A_ROW), (commands, COMMANDS_IN_A_ROW)):
+        items += [
+            Item(group, sum(clips[i].end - clips[i].begin for i in group) // HOP + 15 * len(group))
+            for group in _groups(rng, clips, [i for i in drawn if i in joined], chances)
+        ]
     silent = int(len(items) * SILENT_SHARE)
     return items + [Item((), int(rng.integers(50, 250))) for _ in range(silent)]
 
@@ -145,6 +163,15 @@ def plan_batches(
         longest = new_longest
     batches.append(current)
     return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def _balanced(clips: Sequence[Clip]) -> list[Clip]:
+    """Repeat the clips of small sets: much made noise must not drown the little that is real."""
+    sets: dict[str, list[Clip]] = defaultdict(list)
+    for clip in clips:
+        sets[clip.set].append(clip)
+    most = max((len(own) for own in sets.values()), default=0)
+    return [clip for name in sorted(sets) for clip in sets[name] * round(most / len(sets[name]))]
 
 
 class EpochData(Dataset[Batch]):
@@ -179,7 +206,7 @@ class EpochData(Dataset[Batch]):
 
     def _load_backdrop(self) -> Backdrop:
         if self._backdrop is None:
-            noises = [self.corpus.audio(clip) for clip in self.corpus.select("noise")]
+            noises = [self.corpus.audio(clip) for clip in _balanced(self.corpus.select("noise"))]
             impulses = [self.corpus.audio(clip) for clip in self.corpus.select("impulse")]
             impulses = [
                 i[int(np.argmax(np.abs(i))) :] / max(1e-6, float(np.abs(i).max())) for i in impulses

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from training.codecs import Codec, codec_for, through
 from training.features import SAMPLE_RATE
 from training.manifest import IMPULSE_SETS, Entry, clean, held_out_speakers, read_sets
 
@@ -95,20 +96,27 @@ def speech_bounds(audio: npt.NDArray[np.int16]) -> tuple[int, int]:
     return begin, min(len(audio), (int(loud[-1]) + 1) * TRIM_FRAME + TRIM_MARGIN)
 
 
-def _decode(entry: Entry) -> npt.NDArray[np.int16] | str:
+def _decode(source: tuple[Path, Codec | None]) -> npt.NDArray[np.int16] | str:
+    path, codec = source
     try:
-        return read_audio(entry.path)
+        audio = read_audio(path)
+        return through(audio, codec) if codec else audio
     except (soundfile.LibsndfileError, OSError) as exc:
         return str(exc)
 
 
-def decode_all(entries: Sequence[Entry], jobs: int) -> Iterator[npt.NDArray[np.int16] | str]:
-    """Decode in order with ``jobs`` processes; a clip that cannot be read yields the reason."""
+def decode_all(
+    sources: Sequence[tuple[Path, Codec | None]], jobs: int
+) -> Iterator[npt.NDArray[np.int16] | str]:
+    """Decode in order with ``jobs`` processes; a clip that cannot be read yields the reason.
+
+    A clip with a codec sounds as if it had come through it.
+    """
     if jobs <= 1:
-        yield from map(_decode, entries)
+        yield from map(_decode, sources)
         return
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap(_decode, entries, chunksize=32)
+        yield from pool.imap(_decode, sources, chunksize=32)
 
 
 def prepare(folders: Sequence[Path], out: Path, jobs: int = 1) -> list[Clip]:
@@ -118,12 +126,17 @@ def prepare(folders: Sequence[Path], out: Path, jobs: int = 1) -> list[Clip]:
     """
     entries = [entry for folder in folders for entry in read_sets(folder)]
     held_out = held_out_speakers(entries)
+    splits = [_split(entry, held_out) for entry in entries]
+    sources = [
+        (entry.path, codec_for("/".join(entry.path.parts[-3:])) if split == "train" else None)
+        for entry, split in zip(entries, splits, strict=True)
+    ]
     out.mkdir(parents=True, exist_ok=True)
     clips: list[Clip] = []
     offset = 0
     part = out / "audio.i16.part"
     with part.open("wb") as sink:
-        for entry, audio in zip(entries, decode_all(entries, jobs), strict=True):
+        for entry, split, audio in zip(entries, splits, decode_all(sources, jobs), strict=True):
             if isinstance(audio, str):
                 logger.warning("left out %s: %s", entry.path, audio)
                 continue
@@ -131,7 +144,6 @@ def prepare(folders: Sequence[Path], out: Path, jobs: int = 1) -> list[Clip]:
             if entry.transcript and not MIN_SECONDS <= seconds <= MAX_SECONDS:
                 logger.info("left out %s: %.1f s", entry.path, seconds)
                 continue
-            split = _split(entry, held_out)
             begin, end = speech_bounds(audio)
             clips.append(
                 Clip(
