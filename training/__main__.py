@@ -70,13 +70,16 @@ def synthesise(out: Path, jobs: int, spoken_hours: float, text: Path | None, see
     """Speak made-up sentences into sets in OUT/synthetic, and tests into OUT/left_out.
 
     With espeak-ng, flite and festival, as far as they are installed. Run again with more hours,
-    it adds to what is there.
+    it adds to what is there. Rooms and noise, made as well, lie beside them.
     """
+    from training import noises, rooms
     from training.synthesis import build
 
     written = build.synthesise(out, spoken_hours, text=text, seed=seed, jobs=jobs)
     for folder, hours in written.items():
         click.echo(f"{hours:6.2f} h in {out / folder}")
+    for folder in (rooms.write_set(out / "synthetic"), noises.write_set(out / "synthetic")):
+        click.echo(f"  ready in {folder}")
 
 
 @main.command()
