@@ -4,6 +4,11 @@
 
   * :exc:`ConfigError` -- a setting is unknown, mistyped or out of range
   * :exc:`AudioError` -- a recording or a device cannot be read
+
+    * :exc:`DeviceLostError` -- a microphone is not there, or delivers nothing
+    * :exc:`DeviceBusyError` -- another program holds the microphone
+    * :exc:`DeviceSilentError` -- a microphone delivers nothing but zeros
+
   * :exc:`ModelError` -- an acoustic model is missing, damaged or of another kind
 
     * :exc:`DownloadError` -- a model could not be fetched whole
@@ -41,6 +46,18 @@ class ConfigError(SttError):
 
 class AudioError(SttError):
     """A recording or a device cannot be read."""
+
+
+class DeviceLostError(AudioError):
+    """A microphone is not there, has gone, or delivers nothing."""
+
+
+class DeviceBusyError(AudioError):
+    """Another program holds the microphone."""
+
+
+class DeviceSilentError(AudioError):
+    """A microphone delivers nothing but zeros: it is switched off, or the wrong one."""
 
 
 class ModelError(SttError):

@@ -141,7 +141,8 @@ class Fault:
     """Something does not work; it is being retried."""
 
     code: str
-    """Stable, for programs: ``microphone-lost``, ``microphone-silent``, ``overflow``, ``model``."""
+    """Stable, for programs: ``microphone-lost``, ``microphone-busy``, ``microphone-silent``,
+    ``overflow``, ``model``."""
     message: str
     remedy: str = ""
 

@@ -1,4 +1,4 @@
-"""The contract of every audio source: a file, a pipe, later a microphone.
+"""The contract of every audio source: a file, a pipe, a recorder, a microphone.
 
     with source:
         for samples in mono_blocks(source, engine.model.sample_rate):
@@ -62,14 +62,24 @@ class AudioSource(Closing, ABC):
     format: AudioFormat
     duration: float | None = None
     """Seconds; None where it is not known beforehand. A hint, not a promise."""
+    live: bool = False
+    """The audio comes in its own time: what is not read at once is lost, and nobody waits for it.
+    Otherwise the source waits for whoever reads it."""
+    overflows: int = 0
+    """Times that a live source has lost audio because nobody read it. Any thread may look."""
 
     @abstractmethod
     def blocks(self) -> Iterator[Block]:
         """Yield blocks of bounded size until the audio ends.
 
-        Raises :exc:`AudioError` naming the source when it fails on the way.
+        Raises :exc:`AudioError` naming the source when it fails on the way; of a live source
+        :exc:`DeviceLostError`, :exc:`DeviceBusyError` or :exc:`DeviceSilentError` where it is
+        that.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Free what the source holds. Harmless when already closed."""
+        """Free what the source holds. Harmless when already closed.
+
+        Another thread may close a live source or one that is paced: ``blocks`` then ends.
+        """

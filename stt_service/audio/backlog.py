@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Samples: TypeAlias = NDArray[np.int16]
+"""Shape (n,), or (n, channels) on the way out of a sound card."""
 
 DEFAULT_SECONDS = 10.0
 """Of audio that may wait. A worker that is this far behind does not recover by waiting more; it
@@ -24,7 +25,7 @@ rides out a Raspberry Pi that swaps or writes its card for some seconds. 320 KB 
 
 
 class Backlog:
-    """Mono samples that wait. One thread puts, one gets; any thread may read the figures."""
+    """Samples that wait. One thread puts, one gets; any thread may read the figures."""
 
     def __init__(
         self,
@@ -48,7 +49,7 @@ class Backlog:
         self._ended = False
 
     def put(self, samples: Samples) -> None:
-        """Add samples, shape (n,), which the caller must not change later. Never waits.
+        """Add samples, which the caller must not change later. Never waits.
 
         Raises :exc:`ValueError` after :meth:`end`.
         """
@@ -62,6 +63,20 @@ class Backlog:
             while self._held > self._room:
                 self._drop(self._held - self._room)
             self._changed.notify_all()
+
+    def put_in_turn(self, samples: Samples) -> None:
+        """Add samples as soon as there is room, without dropping any: for a source that can wait.
+
+        Returns without them once the backlog has ended.
+        """
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._ended or not self._held or self._held + len(samples) <= self._room
+            )
+            if not self._ended:
+                self._blocks.append(samples)
+                self._held += len(samples)
+                self._changed.notify_all()
 
     def _drop(self, count: int) -> None:
         oldest = self._blocks.popleft()
@@ -84,6 +99,7 @@ class Backlog:
             samples = self._blocks.popleft()
             self._held -= len(samples)
             self._clock += len(samples)
+            self._changed.notify_all()  # a source that waits for its turn
             return samples
 
     def end(self) -> None:
@@ -98,6 +114,7 @@ class Backlog:
             self._clock += self._held
             self._blocks.clear()
             self._held = 0
+            self._changed.notify_all()
 
     @property
     def ended(self) -> bool:

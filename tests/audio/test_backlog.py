@@ -127,3 +127,26 @@ def test_nothing_is_lost_between_two_threads() -> None:
     values = np.concatenate(got)
     assert (np.diff(values) > 0).all()
     assert len(values) + waiting.dropped == 20_000 == waiting.clock
+
+
+def test_a_source_that_can_wait_loses_nothing() -> None:
+    """It is let in as soon as there is room, and let go when the backlog ends."""
+    waiting = backlog()
+
+    def feed() -> None:
+        for start in range(0, 500, 7):
+            waiting.put_in_turn(numbered(start, 7))
+        waiting.put_in_turn(numbered(0, 25))  # more than there will ever be room for
+        waiting.put_in_turn(numbered(0, 7))  # waits until the end
+
+    thread = threading.Thread(target=feed, daemon=True)
+    thread.start()
+    got = []
+    while len(got) < 504:
+        got += waiting.get(10).tolist()
+    assert got == list(range(504))
+    assert len(waiting.get(10)) == 25
+    waiting.end()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert waiting.dropped == 0
