@@ -110,7 +110,18 @@ class UtteranceRejected:
     utterance: str
     transcript: Transcript
     reason: str
-    """``rejected`` by the recogniser, ``confidence``, ``length`` or ``muted``."""
+    """``rejected`` by the recogniser; too little ``confidence`` or ``length``; ``muted`` meanwhile;
+    ``silence`` after an order to listen; a ``fault`` of the recogniser."""
+
+
+@dataclass(frozen=True, slots=True)
+class WakeHeard:
+    """The wake phrase was said: what follows is meant for the machine."""
+
+    phrase: str
+    """As it stands in the settings."""
+    end: float
+    """Seconds; the end of its last word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +141,8 @@ class Level:
 @dataclass(frozen=True, slots=True)
 class MuteChanged:
     """Whether the microphone is listened to."""
-
-    muted: bool
+    """Stable, for programs: ``microphone-lost``, ``microphone-busy``, ``microphone-silent``,
+    ``overflow``, ``source``, ``model``, ``engine``, ``settings``, ``state``."""
     reasons: tuple[str, ...]
     """Who or what mutes it, each counted once; empty when nobody does."""
 
@@ -157,4 +168,4 @@ class Recovered:
 
 
 Heard = UtteranceStarted | UtterancePartial | UtteranceFinal | UtteranceRejected
-LiveEvent = Heard | Level | MuteChanged | Fault | Recovered
+LiveEvent = Heard | WakeHeard | Level | MuteChanged | Fault | Recovered

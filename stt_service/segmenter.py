@@ -241,6 +241,10 @@ class UtteranceCutter:
         self._vad = vad
         self._segmenter = Segmenter(vad.rate, vad.frame, settings)
         self._rest: Samples = np.zeros(0, np.int16)
+        self.judged = 0
+        """Frames that the detector has judged since the beginning."""
+        self.voiced = 0
+        """Those in which it heard speech."""
 
     def feed(self, samples: Samples) -> list[Event]:
         """Take mono samples at the detector's rate, any number of them."""
@@ -251,7 +255,10 @@ class UtteranceCutter:
         events: list[Event] = []
         for at in range(0, whole, size):
             frame = samples[at : at + size]
-            events += self._segmenter.push(frame, is_speech=self._vad.is_speech(frame))
+            is_speech = self._vad.is_speech(frame)
+            self.judged += 1
+            self.voiced += is_speech
+            events += self._segmenter.push(frame, is_speech=is_speech)
         return events
 
     def finish(self) -> list[Event]:

@@ -125,8 +125,6 @@ class ListenerSettings(_Section):
 
     mode: Literal["continuous", "push-to-talk", "wake"]
     wake_phrases: Names
-    wake_model: Unset | Annotated[str, Field(min_length=1)]
-    wake_threshold: Annotated[Real, Field(gt=0, le=1)]
     wake_window: Seconds
     listen_window: Seconds
     phrases: Unset | FilePath
