@@ -141,8 +141,7 @@ class Level:
 @dataclass(frozen=True, slots=True)
 class MuteChanged:
     """Whether the microphone is listened to."""
-    """Stable, for programs: ``microphone-lost``, ``microphone-busy``, ``microphone-silent``,
-    ``overflow``, ``source``, ``model``, ``engine``, ``settings``, ``state``."""
+    muted: bool
     reasons: tuple[str, ...]
     """Who or what mutes it, each counted once; empty when nobody does."""
 
@@ -153,7 +152,7 @@ class Fault:
 
     code: str
     """Stable, for programs: ``microphone-lost``, ``microphone-busy``, ``microphone-silent``,
-    ``overflow``, ``model``."""
+    ``overflow``, ``source``, ``model``, ``engine``, ``settings``, ``state``."""
     message: str
     remedy: str = ""
 
