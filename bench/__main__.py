@@ -77,6 +77,14 @@ def accuracy(peer: bool, noise: bool, only: tuple[str, ...]) -> None:
 
 
 @bench.command()
+def stability() -> None:
+    """How soon words are stable in long speech, and what that costs in errors."""
+    from bench.stability import HEADER, run  # noqa: PLC0415
+
+    _show(HEADER, run())
+
+
+@bench.command()
 @click.option("--cases", default=10_000, show_default=True)
 @click.option("--seed", default=0, show_default=True, help="Seed of the first case.")
 def fuzz(cases: int, seed: int) -> None:

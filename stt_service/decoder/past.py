@@ -1,9 +1,16 @@
-"""The settled part of a long utterance, so that what is searched stays small.
+"""The settled part of a long utterance: what no later audio can change any more.
 
-A hypothesis is kept as a branch of a tree. Where branches differ early on, each keeps its own
-copy of all that follows, so a search that never made up its mind would grow without bound. Twice
-a minute the labels that all branches share are taken out of the tree, and branches that differ
-from the best one in what was said :data:`MAX_UNSETTLED_SECONDS` ago are given up.
+A hypothesis is kept as a branch of a tree, and words are agreed on where all branches begin with
+them. Left alone, a search of long unbroken speech never makes up its mind: branches that differ in
+one word of half a minute ago go on side by side, each with a copy of all that follows. So once an
+utterance is long, what differs from the best branch in words that are :data:`MAX_UNSETTLED_SECONDS`
+old is given up, and the labels that all branches then share are taken out of the tree. Memory
+stays bounded, words become stable soon, and the beam is free for what is being said: on twelve
+minutes of read speech in one utterance, that makes no more errors but fewer
+(``python -m bench stability``).
+
+A strict grammar's best branch may lead to no sentence in the end, so that its past stays open for
+:data:`STRICT_SECONDS`.
 """
 
 from __future__ import annotations
@@ -15,10 +22,16 @@ from stt_service.decoder.alphabet import SPACE, Alphabet
 from stt_service.decoder.api import Hypothesis
 from stt_service.decoder.kernels import Kernel
 
-MAX_UNSETTLED_SECONDS = 30.0
-"""What was said longer ago is settled: no sentence is held open for so long."""
-SETTLE_SECONDS = 30.0
+WHOLE_SECONDS = 10.0
+"""Nothing is given up in an utterance until it is this long: a command or a sentence is searched
+to its end as the original library does, and comes out the same."""
+MAX_UNSETTLED_SECONDS = 2.0
+"""What was said longer ago is settled then. From 1 to 5 s, error rates differ by less than two
+points; this is what a reader of live text bears."""
+SETTLE_SECONDS = 0.5
 """From one settlement to the next."""
+STRICT_SECONDS = 30.0
+"""Both of these with a strict grammar: no sentence is held open for so long."""
 
 
 def tidy(alphabet: Alphabet, labels: Sequence[int]) -> str:
@@ -32,28 +45,37 @@ def tidy(alphabet: Alphabet, labels: Sequence[int]) -> str:
 class Past:
     """Labels that no later frame can change."""
 
-    def __init__(self, alphabet: Alphabet, frame_step: float) -> None:
-        """``frame_step`` is seconds from one frame to the next."""
+    def __init__(self, alphabet: Alphabet, frame_step: float, *, strict: bool = False) -> None:
+        """``frame_step`` is seconds from one frame to the next, ``strict`` a grammar's answer."""
         self._alphabet = alphabet
-        self._unsettled = round(MAX_UNSETTLED_SECONDS / frame_step)
-        self._period = max(1, round(SETTLE_SECONDS / frame_step))
-        self._due = self._period
+        first, unsettled, period = WHOLE_SECONDS, MAX_UNSETTLED_SECONDS, SETTLE_SECONDS
+        if strict:
+            first = unsettled = period = STRICT_SECONDS
+        self._unsettled = round(unsettled / frame_step)
+        self._period = max(1, round(period / frame_step))
+        self._due = max(1, round(first / frame_step))
         self._text = ""
         self._labels: list[int] = []
         self._frames: list[int] = []
         self._emissions: list[float] = []
 
-    def settle(self, kernel: Kernel, frames: int) -> bool:
-        """Take what is settled out of ``kernel`` when it is time, ``frames`` having been fed."""
+    def until_due(self, frames: int) -> int:
+        """Return how many more frames to feed before the next settlement, at least 1.
+
+        It comes at the same frame however these are cut into portions.
+        """
+        return max(1, self._due - frames)
+
+    def settle(self, kernel: Kernel, frames: int) -> None:
+        """Take what is settled out of ``kernel`` if it is time, ``frames`` having been fed."""
         if frames < self._due:
-            return False
+            return
         self._due = frames + self._period
         labels, at, emissions = kernel.settle(frames - self._unsettled)
         self._text = self.lead(tidy(self._alphabet, labels))
         self._labels += labels
         self._frames += at
         self._emissions += emissions
-        return True
 
     def lead(self, text: str) -> str:
         """Put the settled text in front of what was said since. No settled label is read again."""

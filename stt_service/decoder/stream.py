@@ -22,6 +22,8 @@ from stt_service.events import Alternative, Partial
 
 MAX_UTTERANCE_SECONDS = 24 * 3600.0
 """A stream takes no more: it should have been cut at its pauses long before."""
+RELEASE_SECONDS = 30.0
+"""Of speech, after which the language model is told which of its states are still in use."""
 NBEST = 32
 """Hypotheses that confidence is computed from, at least."""
 
@@ -65,7 +67,8 @@ class DecoderStream:
         self._reading = reading
         self._alpha = alpha
         self._log = FrameLog()
-        self._past = Past(reading.alphabet, reading.frame_step)
+        self._past = Past(reading.alphabet, reading.frame_step, strict=reading.strict)
+        self._release_at = RELEASE_SECONDS / reading.frame_step  # frames
 
     def _open(self) -> Kernel:
         if self._kernel is None:
@@ -87,6 +90,16 @@ class DecoderStream:
                     f"the utterance is longer than {MAX_UTTERANCE_SECONDS / 3600:.0f} hours",
                     "Cut it at its pauses, as --vad does.",
                 )
+        if frames.ndim != 2:
+            self._take(kernel, frames)
+            return
+        while len(frames):
+            count = self._past.until_due(self._log.frames)
+            self._take(kernel, frames[:count])
+            frames = frames[count:]
+
+    def _take(self, kernel: Kernel, frames: NDArray[np.float32]) -> None:
+        """Search through frames up to the next settlement."""
         try:
             kernel.advance(frames)
         except ValueError as error:
@@ -95,8 +108,10 @@ class DecoderStream:
                 "Is the model damaged, or the alphabet another model's?",
             ) from error
         self._log.append(frames)
-        if self._past.settle(kernel, self._log.frames) and self._language:
+        self._past.settle(kernel, self._log.frames)
+        if self._language and self._log.frames >= self._release_at:
             self._language.release(kernel.states())
+            self._release_at = self._log.frames + RELEASE_SECONDS / self._reading.frame_step
 
     def partial(self) -> Partial:
         """Return the whole words heard so far. Raises :exc:`StreamClosedError` after ``finish``.
