@@ -257,12 +257,16 @@ static PyType_Spec kernel_spec = {
 
 /* ---- The module ---- */
 
-static int module_exec(PyObject *module) {
-    PyObject *type = PyType_FromModuleAndSpec(module, &kernel_spec, NULL);
+static int add_type(PyObject *module, PyType_Spec *spec) {
+    PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
     if (!type) return -1;
     int failed = PyModule_AddType(module, (PyTypeObject *)type);
     Py_DECREF(type);
     return failed;
+}
+
+static int module_exec(PyObject *module) {
+    return add_type(module, &kernel_spec) < 0 || add_type(module, &kenlm_spec) < 0 ? -1 : 0;
 }
 
 static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, module_exec}, {0, NULL}};
@@ -270,7 +274,7 @@ static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, module_exec}, {0, NULL}}
 static PyModuleDef module_definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "stt_service.decoder._kernel",
-    .m_doc = "The beam search in C.",
+    .m_doc = "The beam search in C, and KenLM's tables.",
     .m_size = 0,
     .m_slots = module_slots,
 };

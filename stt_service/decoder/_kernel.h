@@ -1,4 +1,4 @@
-/* The Python face of the C search (native/search.h): what its two files share. */
+/* The Python face of the C search (native/search.h): what its files share. */
 
 #ifndef STT_KERNEL_H
 #define STT_KERNEL_H
@@ -33,5 +33,8 @@ void close_task(Kernel *self);
 
 /* The search's callback: asks `self->ask`. Called with or without the GIL. */
 Status ask_python(void *kernel, Word *words, int32_t count);
+
+/* The other type of the module, `_kernel.KenlmTables`. */
+extern PyType_Spec kenlm_spec;
 
 #endif

@@ -1,11 +1,10 @@
-"""Where the tables of a KenLM binary lie, and whether they can be searched without harm.
+"""Where the tables of a KenLM binary lie: bytes of a memory map in, a :class:`KenlmLayout` out.
 
-KenLM (``lm/binary_format.cc``, version 5) maps a file and follows the pointers in it unchecked:
-one flipped bit may send it out of the map, and the process dies. So before the library sees a
-file, its layout is computed from the header, which also tells where it ends and DeepSpeech's part
-begins, and its tables are walked. Tables in total above :data:`CHECK_LIMIT` are only checked at
-vocabulary and unigrams, so that the official scorer opens without being read whole; for files of
-that size rely on their checksum.
+The format (``lm/binary_format.cc``, version 5) is a dump of memory without any offsets in it: a
+header with the kind of the model and the number of n-grams of each length, from which everything
+else follows. It also follows where the language model ends and DeepSpeech's part begins.
+Sizes are those of ``lm/vocab.cc``, ``lm/search_hashed.hh``, ``lm/trie.cc``, ``lm/quantize.cc`` and
+``lm/bhiksha.cc``.
 """
 
 from __future__ import annotations
@@ -23,18 +22,17 @@ MAGIC = b"mmap lm http://kheafield.com/code format version 5\n\x00"
 SANITY = MAGIC.ljust(56, b"\x00") + struct.pack("<fffIIIQ", 0.0, 1.0, -0.5, 1, 2**32 - 1, 0, 1)
 """What every version 5 file begins with: constants that prove equal byte order and floats."""
 LARGEST_ORDER = 6
-"""``KENLM_MAX_ORDER`` of the ``kenlm`` package."""
-CHECK_LIMIT = 32 << 20
-"""Bytes of tables up to which all of them are walked: some 0.3 s on a PC, 1 s on a Pi 4."""
-BLOCK = 1 << 18
-"""Entries decoded together: bounds the memory of the walk to a few MB."""
+"""``KENLM_MAX_ORDER`` of DeepSpeech's library: no scorer has longer n-grams."""
+LARGEST_NUMBER = 2**32 - 2
+"""Words that 32 bits can number, with room for one more."""
 
-PROBING, TRIE, QUANTISED_TRIE, ARRAY_TRIE, QUANTISED_ARRAY_TRIE = 0, 2, 3, 4, 5
-TRIES = {TRIE, QUANTISED_TRIE, ARRAY_TRIE, QUANTISED_ARRAY_TRIE}
+PROBING, REST_PROBING, TRIE, QUANTISED_TRIE, ARRAY_TRIE, QUANTISED_ARRAY_TRIE = range(6)
+HASHED = {PROBING, REST_PROBING}
 QUANTISED = {QUANTISED_TRIE, QUANTISED_ARRAY_TRIE}
 ARRAYS = {ARRAY_TRIE, QUANTISED_ARRAY_TRIE}
 NAMES = {
     PROBING: "probing",
+    REST_PROBING: "probing with rest costs",
     TRIE: "trie",
     QUANTISED_TRIE: "quantised trie",
     ARRAY_TRIE: "trie with array pointers",
@@ -43,19 +41,34 @@ NAMES = {
 
 
 @dataclass(frozen=True)
-class Level:
-    """The bit-packed n-grams of one order of a trie."""
+class Table:
+    """Records of equal size, one after another, without regard to byte boundaries.
+
+    In a trie: a word, a probability, a back-off weight (the weight first where they are
+    quantised) and the index of the first record of the next order. In a hash table all but
+    :attr:`record_bits` are 0: an 8-byte key and what it stands for. In a sorted vocabulary: the
+    hash of a word.
+    """
 
     entries: int
+    """Records in use; for hash tables all."""
     base: int
-    """Byte offset in the file of the packed records."""
+    """Byte offset in the file."""
     record_bits: int
-    word_bits: int
-    next_bits: int
-    """Bits of the pointer to the next order kept in the record; 0 for the longest order."""
-    table: int
-    """Byte offset of the array with the pointers' upper bits, 0 where there is none."""
-    table_length: int
+    word_bits: int = 0
+    prob_bits: int = 0
+    backoff_bits: int = 0
+    """0 for n-grams of the highest order."""
+    next_bits: int = 0
+    """Bits of the index kept in the record; 0 for n-grams of the highest order."""
+    probs: int = 0
+    """Byte offset of the 32-bit floats that quantised probabilities stand for; else 0."""
+    backoffs: int = 0
+    """The same for back-off weights."""
+    upper: int = 0
+    """Byte offset of the 64-bit array that tells the upper bits of indices: item i is the first
+    record whose index has i above its ``next_bits``."""
+    upper_entries: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,15 +79,14 @@ class KenlmLayout:
     """One of :data:`NAMES`."""
     counts: tuple[int, ...]
     """Number of n-grams for each order."""
-    vocabulary: int
-    """Byte offset of the table of word hashes."""
+    vocabulary: Table
+    """Which words there are."""
     unigrams: int
-    """Byte offset of the unigrams."""
-    levels: tuple[Level, ...]
-    """Orders 2 and up, for tries."""
-    hashes: tuple[tuple[int, int, int], ...]
-    """For probing models: byte offset, buckets and bytes per bucket of each hash table, the
-    vocabulary's first."""
+    """Byte offset of the unigrams, by number of the word. 0 is ``<unk>``."""
+    unigram_size: int
+    """Bytes: two 32-bit floats, probability and back-off weight, and more according to kind."""
+    levels: tuple[Table, ...]
+    """Orders 2 and up."""
     end: int
     """Byte offset after the last table: here DeepSpeech's part begins."""
 
@@ -82,6 +94,11 @@ class KenlmLayout:
     def order(self) -> int:
         """Length of the longest n-gram."""
         return len(self.counts)
+
+    @property
+    def hashed(self) -> bool:
+        """Whether tables are hash tables; else they are the levels of a trie."""
+        return self.kind in HASHED
 
 
 def read_layout(data: NDArray[np.uint8], where: str) -> KenlmLayout:
@@ -97,88 +114,109 @@ def read_layout(data: NDArray[np.uint8], where: str) -> KenlmLayout:
     head = data[88 : 88 + 20 + 8 * LARGEST_ORDER].tobytes().ljust(20 + 8 * LARGEST_ORDER, b"\0")
     order, multiplier, kind, _, version = struct.unpack_from("<B3xfIB3xI", head)
     if not 2 <= order <= LARGEST_ORDER:
-        raise _damaged(where, f"it claims n-grams of length {order}")
+        raise damaged(where, f"it claims n-grams of length {order}")
     if kind not in NAMES:
         raise ScorerError(
-            f"{where} holds a KenLM model of kind {kind}, which scorers do not use",
+            f"{where} holds a KenLM model of kind {kind}, which this program does not know",
             "Build it as trie or probing",
         )
-    if version != (kind in TRIES):
-        raise _damaged(where, f"its tables have version {version}")
+    if version != (kind not in HASHED):
+        raise damaged(where, f"its tables have version {version}")
     counts = struct.unpack_from(f"<{order}Q", head, 20)
-    if counts[0] < 2 or max(counts) > 8 * len(data):
-        raise _damaged(where, "it counts more n-grams than the file can hold")
+    if counts[0] < 2 or max(counts) > 8 * len(data) or counts[0] > LARGEST_NUMBER:
+        raise damaged(where, "it counts more n-grams than the file can hold")
     start = -(-(88 + 20 + 8 * order) // 8) * 8
-    if kind in TRIES:
-        layout = _trie(data, where, kind, counts, start)
+    if kind in HASHED:
+        layout = _hashed(where, kind, counts, multiplier, start)
     else:
-        layout = _probing(where, counts, multiplier, start)
+        layout = _trie(data, where, kind, counts, start)
     if layout.end > len(data):
         raise ScorerError(
             f"{where} is cut short: its language model should take {layout.end} bytes, "
             f"the file has {len(data)}",
             "Fetch it again",
         )
+    if not layout.hashed and not 0 < layout.vocabulary.entries <= counts[0]:
+        raise damaged(where, "its vocabulary has a wrong count")
     return layout
 
 
-def _probing(where: str, counts: tuple[int, ...], multiplier: float, start: int) -> KenlmLayout:
+def _hashed(
+    where: str, kind: int, counts: tuple[int, ...], multiplier: float, start: int
+) -> KenlmLayout:
     if not 1.0 < multiplier < 100.0:
-        raise _damaged(where, f"its hash tables are {multiplier} times as large as needed")
+        raise damaged(where, f"its hash tables are {multiplier} times as large as needed")
 
-    def buckets(entries: int) -> int:
+    def table(at: int, entries: int, size: int) -> Table:
         # The library multiplies in single precision.
-        return max(entries + 1, int(np.float32(multiplier) * np.float32(entries)))
+        buckets = max(entries + 1, int(np.float32(multiplier) * np.float32(entries)))
+        return Table(buckets, at, 8 * size)
 
-    hashes = [(start + 8, buckets(counts[0]), 12)]
-    unigrams = at = start + 8 + 12 * hashes[0][1]
-    at += 8 * (counts[0] + 1)
+    def end(of: Table) -> int:
+        return of.base + of.entries * of.record_bits // 8
+
+    # Compilers pad an entry to 8 bytes, but not one with rest costs, which is declared packed.
+    unigram_size, middle_size = (12, 20) if kind == REST_PROBING else (8, 16)
+    vocabulary = table(start + 8, counts[0], 12)
+    unigrams = end(vocabulary)
+    at = unigrams + unigram_size * (counts[0] + 1)
+    levels = []
     for i, count in enumerate(counts[1:], 2):
-        hashes.append((at, buckets(count), 16 if i < len(counts) else 12))
-        at += hashes[-1][1] * hashes[-1][2]
-    return KenlmLayout(PROBING, counts, start, unigrams, (), tuple(hashes), at)
+        levels.append(table(at, count, middle_size if i < len(counts) else 12))
+        at = end(levels[-1])
+    return KenlmLayout(kind, counts, vocabulary, unigrams, unigram_size, tuple(levels), at)
 
 
 def _trie(
     data: NDArray[np.uint8], where: str, kind: int, counts: tuple[int, ...], start: int
 ) -> KenlmLayout:
     order = len(counts)
+    words = int.from_bytes(data[start : start + 8].tobytes(), "little")
+    vocabulary = Table(words, start + 8, 64, 64)
     at = start + 8 + 8 * counts[0]
-    middle_bits, longest_bits = 63, 31
+    prob_bits, backoff_bits = 31, 32  # the sign of a probability's logarithm is known
+    values = [(0, 0)] * (order - 1)
     if kind in QUANTISED:
         version, prob_bits, backoff_bits = _bytes(data, at, 3)
         if version != 2 or not (0 < prob_bits <= 25 and 0 < backoff_bits <= 25):
-            raise _damaged(where, "its quantisation tables cannot be read")
-        middle_bits, longest_bits = prob_bits + backoff_bits, prob_bits
-        at += 8 + (order - 2) * 4 * ((1 << prob_bits) + (1 << backoff_bits)) + 4 * (1 << prob_bits)
+            raise damaged(where, "its quantisation tables cannot be read")
+        probs, pair = 4 << prob_bits, (4 << prob_bits) + (4 << backoff_bits)
+        values = [(at + 8 + i * pair, at + 8 + i * pair + probs) for i in range(order - 1)]
+        at = values[-1][1]
     unigrams = at
     at += 16 * (counts[0] + 2)
     chop_limit = 0
     if kind in ARRAYS and order > 2:
         version, chop_limit = _bytes(data, at, 2)
         if version != 0:
-            raise _damaged(where, "its pointer tables cannot be read")
+            raise damaged(where, "its pointer tables cannot be read")
     word_bits = counts[0].bit_length()
     levels = []
-    for entries, following in itertools.pairwise(counts[1:]):
-        next_bits, table, length = following.bit_length(), 0, 0
+    for (entries, following), value in zip(itertools.pairwise(counts[1:]), values, strict=False):
+        next_bits, upper, upper_entries = following.bit_length(), 0, 0
         if kind in ARRAYS:
-            chop = _chop(entries + 1, following, chop_limit)
-            next_bits -= chop
-            length = (following >> next_bits) + 1
-            table = -(-at // 8) * 8 + 8
-            at += 8 * (1 + length) + 7
-        bits = word_bits + middle_bits + next_bits
-        levels.append(Level(entries, at, bits, word_bits, next_bits, table, length))
-        at += ((1 + entries) * bits + 7) // 8 + 8
-    bits = word_bits + longest_bits
-    levels.append(Level(counts[-1], at, bits, word_bits, 0, 0, 0))
-    at += ((1 + counts[-1]) * bits + 7) // 8 + 8
-    return KenlmLayout(kind, counts, start, unigrams, tuple(levels), (), at)
+            next_bits -= _chop(entries + 1, following, chop_limit)
+            upper = -(-at // 8) * 8 + 8
+            upper_entries = (following >> next_bits) + 1
+            at += 8 * (1 + upper_entries) + 7
+        bits = (word_bits, prob_bits, backoff_bits, next_bits)
+        levels.append(Table(entries, at, sum(bits), *bits, *value, upper, upper_entries))
+        at += _packed(levels[-1])
+    longest = word_bits + prob_bits
+    levels.append(
+        Table(counts[-1], at, longest, word_bits, prob_bits=prob_bits, probs=values[-1][0])
+    )
+    at += _packed(levels[-1])
+    return KenlmLayout(kind, counts, vocabulary, unigrams, 16, tuple(levels), at)
+
+
+def _packed(table: Table) -> int:
+    """Bytes that a level of a trie takes: one record more ends it, 8 bytes may be read past it."""
+    return ((1 + table.entries) * table.record_bits + 7) // 8 + 8
 
 
 def _chop(entries: int, following: int, limit: int) -> int:
-    """How many upper bits of a pointer the library moves to a table (``lm/bhiksha.cc``)."""
+    """How many upper bits of an index the library moves to a table (``lm/bhiksha.cc``)."""
     required = following.bit_length()
     costs = [
         (following >> (required - chop)) * 64 - entries * chop
@@ -187,102 +225,10 @@ def _chop(entries: int, following: int, limit: int) -> int:
     return costs.index(min(costs))
 
 
-def check_tables(data: NDArray[np.uint8], layout: KenlmLayout, where: str) -> None:
-    """Walk the tables. Raises :exc:`ScorerError` where searching them could leave the map."""
-    whole = layout.end <= CHECK_LIMIT
-    if layout.kind == PROBING:
-        _check_hashes(data, layout, where, whole=whole)
-        return
-    words = int(np.ndarray((), "<u8", data, layout.vocabulary))
-    if not 0 < words <= layout.counts[0]:
-        raise _damaged(where, "its vocabulary has a wrong count")
-    if not _ascends(np.ndarray(words, "<u8", data, layout.vocabulary + 8), strictly=True):
-        raise _damaged(where, "its vocabulary is not sorted")
-    pointers = np.ndarray(words + 2, "<u8", data, layout.unigrams + 8, (16,))
-    if pointers[-1] > layout.counts[1] or not _ascends(pointers):
-        raise _damaged(where, "its unigrams point nowhere")
-    if not whole:
-        return
-    heads = _heads(pointers, layout.counts[1])
-    for level, following in zip(layout.levels, (*layout.counts[2:], 0), strict=True):
-        heads = _check_level(data, level, layout.counts[0], following, heads, where)
-
-
-def _check_level(
-    data: NDArray[np.uint8],
-    level: Level,
-    words: int,
-    following: int,
-    heads: NDArray[np.bool_],
-    where: str,
-) -> NDArray[np.bool_]:
-    """Words ascend within each history, pointers ascend; return the heads of the next order."""
-    heads_below = np.zeros(following + 1, bool)
-    table = np.ndarray(level.table_length, "<u8", data, level.table)
-    if level.table and (table[0] != 0 or not _ascends(table)):
-        raise _damaged(where, "its pointer tables are not sorted")
-    last_word = last_pointer = 0
-    for i in range(0, level.entries + 1, BLOCK):
-        rows = np.arange(i, min(i + BLOCK, level.entries + 1))
-        found = _bits(data, level.base, rows * level.record_bits, level.word_bits)
-        inner = found[: level.entries - i]
-        if inner.max(initial=0) > words:
-            raise _damaged(where, "an n-gram has a word outside of the vocabulary")
-        before = np.concatenate(([last_word], inner[:-1]))
-        if not heads[i : i + len(inner)][inner <= before].all():
-            raise _damaged(where, "its n-grams are not sorted")
-        last_word = int(inner[-1]) if len(inner) else 0
-        if not following:
-            continue
-        offset = level.record_bits - level.next_bits
-        pointers = _bits(data, level.base, rows * level.record_bits + offset, level.next_bits)
-        if level.table:
-            upper = np.searchsorted(table, rows.astype(np.uint64), side="right") - 1
-            pointers |= upper << level.next_bits
-        if pointers[-1] > following or pointers[0] < last_pointer or not _ascends(pointers):
-            raise _damaged(where, "its n-grams point nowhere")
-        last_pointer = int(pointers[-1])
-        heads_below[pointers] = True
-    return heads_below
-
-
-def _check_hashes(data: NDArray[np.uint8], layout: KenlmLayout, where: str, *, whole: bool) -> None:
-    """Every table has an empty bucket, at which an unlucky search ends; words are in bounds."""
-    for i, (at, buckets, width) in enumerate(layout.hashes):
-        seen = buckets if whole else min(buckets, BLOCK)
-        keys = np.ndarray(seen, "<u8", data, at, (width,))
-        if keys.all():
-            raise _damaged(where, "a hash table has no room")
-        if i == 0:
-            values = np.ndarray(buckets, "<u4", data, at + 8, (width,))
-            if values.max() > layout.counts[0]:
-                raise _damaged(where, "a word has no unigram")
-
-
-def _heads(pointers: NDArray[np.uint64], entries: int) -> NDArray[np.bool_]:
-    heads = np.zeros(entries + 1, bool)
-    heads[pointers] = True
-    return heads
-
-
-def _bits(
-    data: NDArray[np.uint8], base: int, positions: NDArray[np.int64], width: int
-) -> NDArray[np.int64]:
-    """Decode unsigned numbers of ``width`` bits at bit ``positions`` after byte ``base``."""
-    overlapping = np.ndarray(len(data) - base - 7, "<u8", data, base, (1,))
-    values = overlapping[positions >> 3] >> (positions & 7).astype(np.uint64)
-    return np.asarray(values & np.uint64((1 << width) - 1), np.int64)
-
-
 def _bytes(data: NDArray[np.uint8], at: int, count: int) -> list[int]:
     return [int(data[i]) if i < len(data) else 255 for i in range(at, at + count)]
 
 
-def _ascends(values: NDArray[np.uint64] | NDArray[np.int64], *, strictly: bool = False) -> bool:
-    if strictly:
-        return bool((values[1:] > values[:-1]).all())
-    return bool((values[1:] >= values[:-1]).all())
-
-
-def _damaged(where: str, problem: str) -> ScorerError:
+def damaged(where: str, problem: str) -> ScorerError:
+    """Return the error to raise when what ``where`` holds cannot be meant."""
     return ScorerError(f"{where} is damaged: {problem}", "Fetch or build it again")

@@ -1,4 +1,4 @@
-"""The word model inside a DeepSpeech scorer, asked through the ``kenlm`` package.
+"""The word model inside a DeepSpeech scorer: a KenLM binary, asked in place.
 
 DeepSpeech scores a word by feeding its last ``order`` words to KenLM, from ``<s>`` while there
 are fewer than that. KenLM's own state never remembers more than ``order - 1`` words, so a running
@@ -7,50 +7,57 @@ state from ``<s>`` gives the same numbers, for one look-up a word instead of ``o
 
 from __future__ import annotations
 
-import importlib
+import logging
 import math
 from collections.abc import Collection, Sequence
-from pathlib import Path
-from typing import Any
+from dataclasses import astuple
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stt_service.decoder.api import UNKNOWN_WORD
-from stt_service.errors import ScorerError
+from stt_service.decoder.kenlm_file import KenlmLayout
+from stt_service.decoder.kenlm_walk import KenlmWalk
+
+logger = logging.getLogger(__name__)
 
 LN_10 = math.log(10.0)
-"""KenLM answers in log10, the search adds natural logs."""
+"""KenLM's tables are in log10, the search adds natural logs."""
 START = 0
+NOTHING = b""
+"""The history before the first word, ``<s>``."""
+
+
+class Tables(Protocol):
+    """A KenLM binary that is asked for numbers: in C, or in Python where C was not compiled.
+
+    Histories are bytes, equal ones for equal histories. Immutable, so any number of threads may
+    ask.
+    """
+
+    def numbers(self, words: list[str], /) -> list[int]:
+        """Return the numbers of words, 0 for unknown ones."""
+
+    def score(
+        self, histories: list[bytes], numbers: list[int], /
+    ) -> tuple[list[float], list[bytes]]:
+        """Score each numbered word after its history; 0 has the probability of ``<unk>``.
+
+        Returns base 10 logarithms, in single precision, and the histories after the words.
+        """
 
 
 class KenlmModel:
-    """A :class:`~stt_service.decoder.api.LanguageModel`. Owned by the thread of its engine.
+    """A :class:`~stt_service.decoder.api.LanguageModel`. Owned by the thread of its engine."""
 
-    The file must have passed :func:`~stt_service.decoder.kenlm_file.check_tables`. Raises
-    :exc:`ScorerError` when the package is not installed or refuses the file.
-    """
-
-    def __init__(self, path: Path, model_id: str) -> None:
-        try:
-            self._kenlm: Any = importlib.import_module("kenlm")
-        except ImportError as error:
-            raise ScorerError(
-                f"{path.name} needs the kenlm package to be read",
-                "pip install 'stt-service[scorer]', or use an .ngram scorer, which needs nothing",
-            ) from error
-        config = self._kenlm.Config()
-        config.load_method = self._kenlm.LoadMethod.LAZY
-        config.show_progress = False
-        try:
-            self._model: Any = self._kenlm.Model(str(path), config)
-        except (OSError, RuntimeError) as error:
-            raise ScorerError(f"{path.name}: KenLM says: {error}", "Fetch it again") from error
+    def __init__(self, tables: Tables, order: int, model_id: str) -> None:
+        self._tables = tables
+        self._order = order
         self._id = model_id
-        begin = self._kenlm.State()
-        self._model.BeginSentenceWrite(begin)
-        self._states: dict[int, Any] = {START: begin}
-        self._numbers: dict[Any, int] = {begin: START}
+        _, begin = tables.score([NOTHING], tables.numbers(["<s>"]))
+        self._histories = {START: begin[0]}
+        self._states = {begin[0]: START}
         self._next = START + 1
 
     @property
@@ -59,7 +66,7 @@ class KenlmModel:
 
     @property
     def order(self) -> int:
-        return int(self._model.order)
+        return self._order
 
     def start(self) -> int:
         return START
@@ -67,31 +74,47 @@ class KenlmModel:
     def score(
         self, states: Sequence[int], words: Sequence[str]
     ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-        scores = np.empty(len(words), np.float32)
-        after = np.empty(len(words), np.int32)
-        for i, (state, word) in enumerate(zip(states, words, strict=True)):
-            reached = self._kenlm.State()
-            log10 = self._model.BaseScore(self._states[state], word, reached)
-            # A damaged file may hold any number; only these are logarithms of probabilities.
-            likely = max(UNKNOWN_WORD, min(0.0, log10 * LN_10))
-            scores[i] = likely if word in self._model else UNKNOWN_WORD
-            after[i] = self._number(reached)
-        return scores, after
+        numbers = self._tables.numbers(list(words))
+        histories = [self._histories[state] for state in states]
+        log10, after = self._tables.score(histories, numbers)
+        # A damaged file may hold any number; only these are logarithms of probabilities.
+        scores = np.fmax(np.fmin(np.array(log10, np.float64) * LN_10, 0.0), UNKNOWN_WORD)
+        scores[np.array(numbers, np.int64) == 0] = UNKNOWN_WORD
+        reached = [self._state(history) for history in after]
+        return scores.astype(np.float32), np.array(reached, np.int32)
 
-    def _number(self, state: Any) -> int:  # noqa: ANN401 -- kenlm ships no types
-        number = self._numbers.get(state)
-        if number is None:
-            number = self._next
+    def _state(self, history: bytes) -> int:
+        state = self._states.get(history)
+        if state is None:
+            state = self._next
             self._next += 1
-            self._numbers[state] = number
-            self._states[number] = state
-        return number
+            self._states[history] = state
+            self._histories[state] = history
+        return state
 
     def knows(self, word: str) -> bool:
-        return word in self._model
+        return self._tables.numbers([word]) != [0]
 
     def release(self, keep: Collection[int] = ()) -> None:
         kept = {START, *keep}
-        self._states = {number: self._states[number] for number in sorted(kept)}
-        self._numbers = {state: number for number, state in self._states.items()}
+        self._histories = {state: self._histories[state] for state in sorted(kept)}
+        self._states = {history: state for state, history in self._histories.items()}
         self._next = max(kept) + 1
+
+
+def open_tables(data: NDArray[np.uint8], layout: KenlmLayout) -> Tables:
+    """Ask the tables of the map ``data``, which lie as ``layout`` says, in C or in Python."""
+    try:
+        from stt_service.decoder._kernel import KenlmTables  # noqa: PLC0415 - may not be there
+    except ImportError:
+        logger.debug("reading the scorer in Python: the compiled kernel is not installed")
+        return KenlmWalk(data, layout)
+    return KenlmTables(
+        data,
+        hashed=layout.hashed,
+        words=layout.counts[0],
+        vocabulary=astuple(layout.vocabulary),
+        unigrams=layout.unigrams,
+        unigram_size=layout.unigram_size,
+        levels=tuple(astuple(level) for level in layout.levels),
+    )

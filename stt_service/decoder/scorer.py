@@ -21,7 +21,8 @@ from stt_service.decoder import kenlm_file, ngram
 from stt_service.decoder.alphabet import SPACE, Alphabet
 from stt_service.decoder.api import Lexicon, Scorer
 from stt_service.decoder.fst import read_const_fst
-from stt_service.decoder.kenlm_model import KenlmModel
+from stt_service.decoder.kenlm_check import check_tables
+from stt_service.decoder.kenlm_model import KenlmModel, open_tables
 from stt_service.errors import ScorerError
 
 logger = logging.getLogger(__name__)
@@ -66,7 +67,8 @@ def open_scorer(
         scorer = ngram.open_ngram(path, alphabet)
     else:
         package = read_package(data, path.name)
-        language = KenlmModel(path, path.stem)
+        layout = package.layout
+        language = KenlmModel(open_tables(data, layout), layout.order, path.stem)
         _check_alphabet(package.lexicon, language, alphabet, path.name)
         scorer = Scorer(path.stem, language, package.lexicon, package.alpha, package.beta)
     if alpha is not None:
@@ -121,7 +123,7 @@ def read_package(data: NDArray[np.uint8], where: str) -> Package:
         )
     if not all(math.isfinite(w) and abs(w) <= WEIGHT_LIMIT for w in (alpha, beta)):
         raise ScorerError(f"{where} is damaged: its weights are no numbers", "Fetch it again")
-    kenlm_file.check_tables(data, layout, where)
+    check_tables(data, layout, where)
     return Package(layout, read_const_fst(data, layout.end + TAIL.size, where), alpha, beta)
 
 
