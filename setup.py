@@ -12,6 +12,7 @@ VERSION = re.search(r'__version__ = "([^"]+)"', (HERE / "stt_service/__init__.py
 
 EXTRAS = {
     "mic": ["pyaudio>=0.2.14"],
+    "plot": ["matplotlib>=3.8"],
     "scorer": ["kenlm>=0.2.0"],
     "web": [],
     "bridges": [],

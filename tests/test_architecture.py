@@ -30,7 +30,7 @@ LAYERS = (
         "vad.api",
     },
     {"audio", "engine", "models", "vad"},
-    {"listener", "transcriber"},
+    {"hearing", "listener", "transcriber"},
     {"app"},
     {"cli", "__main__"},
 )
@@ -38,6 +38,10 @@ LAYERS = (
 
 CONCRETE = {
     "audio.files": {"app"},
+    "audio.microphone": set(),
+    "audio.opening": {"app"},
+    "audio.portaudio": set(),
+    "audio.recorder": set(),
     "audio.pipe": {"app"},
     "engine.litert": {"app"},
     "engine.native": {"app", "cli.engine"},
@@ -53,6 +57,7 @@ PLAIN = (
     "models",
     "segmenter",
     "length_cutter",
+    "hearing",
     "hub",
     "listener",
     "server",

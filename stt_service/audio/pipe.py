@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -66,11 +66,18 @@ class RawFormat:
         return 3 if self.encoding == "s24le" else ENCODINGS[self.encoding].itemsize
 
 
+class Readable(Protocol):
+    """A stream of bytes; where it has ``read1``, that one is preferred."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to ``size`` bytes, none at the end."""
+
+
 class PipeSource(AudioSource):
     """Reads a binary stream to its end. Does not close it: it belongs to the caller."""
 
     def __init__(
-        self, stream: BinaryIO, raw: RawFormat | None = None, *, name: str = "standard input"
+        self, stream: Readable, raw: RawFormat | None = None, *, name: str = "standard input"
     ) -> None:
         """``raw`` declares what the bytes are where there is no WAV header.
 
