@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from stt_service.decoder.api import Grammar
     from stt_service.engine.api import Engine
     from stt_service.events import Partial
+    from stt_service.hearing import Cutter
     from stt_service.models.install import Announce, Installer
-    from stt_service.transcriber import Cutter, Recognition
+    from stt_service.transcriber import Recognition
 
 T = TypeVar("T")
 
@@ -152,7 +153,7 @@ class Request:
     """What a call of ``transcribe`` wants of each recording; travels to worker processes."""
 
     settings: Settings
-    phrases: Path | None = None
+    phrases: Path | tuple[Path, ...] | None = None
     phrases_mode: Literal["strict", "bias"] = "strict"
     hot_words: Mapping[str, float] = field(default_factory=dict)
     vad: bool = False

@@ -10,25 +10,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import dataclass
 
-from stt_service.engine.api import Engine, Samples, Stream, StreamOptions
-from stt_service.events import Alternative, Partial, Transcript
-from stt_service.segmenter import Event, SpeechAudio, SpeechEnded, SpeechStarted
-
-PARTIAL_SECONDS = 0.1
-"""Audio between two looks at what has been heard so far; a reader follows no faster."""
-
-
-class Cutter(Protocol):
-    """What parts audio into utterances."""
-
-    def feed(self, samples: Samples) -> list[Event]:
-        """Take mono samples, any number of them."""
-
-    def finish(self) -> list[Event]:
-        """End the recording."""
+from stt_service.engine.api import Engine, Samples, StreamOptions
+from stt_service.events import (
+    Alternative,
+    Heard,
+    Partial,
+    Transcript,
+    UtteranceFinal,
+    UtterancePartial,
+    UtteranceRejected,
+)
+from stt_service.hearing import Cutter, Hearing, utterance_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +67,27 @@ class Transcriber:
         """
         cpu = time.process_time()
         rate = self._engine.model.sample_rate
-        pass_ = _Pass(self._engine, self._options, on_partial)
+        transcripts: list[Transcript] = []
         taken = 0
-        try:
+
+        def note(heard: Iterable[Heard]) -> None:
+            for event in heard:
+                if isinstance(event, UtteranceFinal | UtteranceRejected):
+                    transcripts.append(event.transcript)
+                elif isinstance(event, UtterancePartial) and on_partial is not None:
+                    on_partial(event.partial)
+
+        with Hearing(
+            self._engine, self._options, ids=utterance_ids(), partials=lambda: bool(on_partial)
+        ) as hearing:
             for samples in blocks:
                 taken += len(samples)
-                pass_.take(cutter.feed(samples))
+                note(hearing.take(cutter.feed(samples)))
                 if on_progress is not None:
                     on_progress(taken / rate)
             fed = time.perf_counter()
-            pass_.take(cutter.finish())
-        finally:
-            pass_.close()
-        segments = tuple(pass_.transcripts)
+            note(hearing.take(cutter.finish()))
+        segments = tuple(transcripts)
         return Recognition(
             file=file,
             duration=taken / rate,
@@ -118,64 +120,3 @@ class Transcriber:
             scorer=grammar.id if grammar else self._engine.scorer_id,
             engine=self._engine.name,
         )
-
-
-class _Pass:
-    """The way of one recording: at most one stream is open at a time."""
-
-    def __init__(
-        self,
-        engine: Engine,
-        options: StreamOptions,
-        on_partial: Callable[[Partial], None] | None,
-    ) -> None:
-        self._engine = engine
-        self._options = options
-        self._on_partial = on_partial
-        self._stream: Stream | None = None
-        self._shown: Partial | None = None
-        self.transcripts: list[Transcript] = []
-
-    def take(self, events: Iterable[Event]) -> None:
-        for event in events:
-            if isinstance(event, SpeechStarted):
-                self._stream = self._engine.stream(self._options)
-                self._shown = None
-            elif isinstance(event, SpeechAudio):
-                assert self._stream is not None, "audio comes after its start"
-                self._feed(self._stream, event.samples)
-            else:
-                self._end(event)
-
-    def _feed(self, stream: Stream, samples: Samples) -> None:
-        if self._on_partial is None:
-            stream.feed(samples)
-            return
-        piece = int(PARTIAL_SECONDS * self._engine.model.sample_rate)
-        for at in range(0, len(samples), piece):
-            stream.feed(samples[at : at + piece])
-            partial = stream.partial()
-            if partial.text and partial != self._shown:
-                self._shown = partial
-                self._on_partial(partial)
-
-    def _end(self, event: SpeechEnded) -> None:
-        assert self._stream is not None, "an end comes after its start"
-        transcript = self._stream.finish()
-        self._stream = None
-        self.transcripts.append(_shift(transcript, event.start / self._engine.model.sample_rate))
-
-    def close(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
-
-
-def _shift(transcript: Transcript, seconds: float) -> Transcript:
-    """Move an utterance's own times to the recording's."""
-    words = tuple(
-        replace(word, start=word.start + seconds, end=word.end + seconds)
-        for word in transcript.words
-    )
-    return replace(
-        transcript, words=words, start=transcript.start + seconds, end=transcript.end + seconds
-    )

@@ -1,0 +1,181 @@
+"""One stream of audio on one engine: a cutter's events in, utterances out.
+
+    blocks ──► cutter ──► Hearing ──► started, partials, final or rejected
+                             └─ one engine stream for each utterance
+
+What a recording, the microphone and a client's audio go through alike. Knows contracts only.
+"""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from stt_service.closing import Closing
+from stt_service.engine.api import Engine, Samples, Stream, StreamOptions
+from stt_service.events import (
+    Heard,
+    Partial,
+    Transcript,
+    UtteranceFinal,
+    UtterancePartial,
+    UtteranceRejected,
+    UtteranceStarted,
+)
+from stt_service.segmenter import Event, SpeechAudio, SpeechStarted
+
+PARTIAL_SECONDS = 0.1
+"""Audio between two looks at what has been heard so far; a reader follows no faster."""
+
+
+class Cutter(Protocol):
+    """What parts audio into utterances."""
+
+    def feed(self, samples: Samples) -> list[Event]:
+        """Take mono samples, any number of them."""
+
+    def finish(self) -> list[Event]:
+        """End the recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Which results count; the recogniser's own rejection always does."""
+
+    min_confidence: float = 0.0
+    """0..1."""
+    min_words_length: float = 0.0
+    """Seconds from the first word's start to the last one's end."""
+
+    def reason(self, transcript: Transcript) -> str | None:
+        """Return why a transcript does not count, None when it does."""
+        if transcript.rejected:
+            return "rejected"
+        if transcript.confidence < self.min_confidence:
+            return "confidence"
+        words = transcript.words
+        if words and words[-1].end - words[0].start < self.min_words_length:
+            return "length"
+        return None
+
+
+def utterance_ids() -> Iterator[str]:
+    """Yield names for utterances that no other run of the program gives."""
+    session = secrets.token_hex(4)
+    return (f"{session}-{number}" for number in itertools.count(1))
+
+
+class Hearing(Closing):
+    """The utterances of one stream of audio, one after another; owned by the engine's thread."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        options: StreamOptions,
+        *,
+        ids: Iterator[str],
+        judge: Judge | None = None,
+        partials: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """``options`` may be replaced between utterances; ``partials`` says whether anybody looks.
+
+        ``ids`` names the utterances.
+        """
+        self.engine = engine
+        self.options = options
+        self.judge = judge or Judge()
+        self.origin = 0
+        """Samples by which the source's clock is ahead of the cutter's."""
+        self._ids = ids
+        self._partials = partials
+        self._rate = engine.model.sample_rate
+        self._piece = max(1, int(PARTIAL_SECONDS * self._rate))
+        self._stream: Stream | None = None
+        self._id = ""
+        self._start = 0  # sample, on the source's clock
+        self._fed = 0  # samples of this utterance
+        self._shown: Partial | None = None
+
+    @property
+    def speaking(self) -> bool:
+        """Whether an utterance is under way."""
+        return self._stream is not None
+
+    def take(self, events: Iterable[Event]) -> Iterator[Heard]:
+        """Recognise what a cutter hands on. Raises :exc:`EngineError`; then :meth:`drop`."""
+        for event in events:
+            if isinstance(event, SpeechStarted):
+                self._id = next(self._ids)
+                self._start, self._fed, self._shown = event.start + self.origin, 0, None
+                self._stream = self.engine.stream(self.options)
+                yield UtteranceStarted(self._id, self._start / self._rate)
+            elif isinstance(event, SpeechAudio):
+                yield from self._feed(event.samples)
+            else:
+                yield self._end()
+
+    def _feed(self, samples: Samples) -> Iterator[Heard]:
+        assert self._stream is not None, "audio comes after its start"
+        if not self._partials():
+            self._stream.feed(samples)
+            self._fed += len(samples)
+            return
+        while len(samples):
+            taken = self._piece - self._fed % self._piece
+            piece, samples = samples[:taken], samples[taken:]
+            self._stream.feed(piece)
+            self._fed += len(piece)
+            if self._fed % self._piece:
+                continue
+            partial = self._stream.partial()
+            if partial.text and partial != self._shown:
+                self._shown = partial
+                yield UtterancePartial(self._id, partial, (self._start + self._fed) / self._rate)
+
+    def _end(self) -> Heard:
+        assert self._stream is not None, "an end comes after its start"
+        transcript = _shift(self._stream.finish(), self._start / self._rate)
+        self._stream = None
+        reason = self.judge.reason(transcript)
+        if reason is None:
+            return UtteranceFinal(self._id, transcript)
+        return UtteranceRejected(self._id, replace(transcript, rejected=True), reason)
+
+    def drop(self, reason: str) -> list[Heard]:
+        """End the utterance under way without a result; an event where there was one."""
+        if self._stream is None:
+            return []
+        self.close()
+        grammar = self.options.grammar
+        nothing = Transcript(
+            text="",
+            confidence=0.0,
+            words=(),
+            alternatives=(),
+            rejected=True,
+            start=self._start / self._rate,
+            end=(self._start + self._fed) / self._rate,
+            model=self.engine.model.id,
+            scorer=grammar.id if grammar else self.engine.scorer_id,
+            engine=self.engine.name,
+        )
+        return [UtteranceRejected(self._id, nothing, reason)]
+
+    def close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+
+def _shift(transcript: Transcript, seconds: float) -> Transcript:
+    """Move an utterance's own times to the source's."""
+    words = tuple(
+        replace(word, start=word.start + seconds, end=word.end + seconds)
+        for word in transcript.words
+    )
+    return replace(
+        transcript, words=words, start=transcript.start + seconds, end=transcript.end + seconds
+    )
