@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import soundfile
 
@@ -21,25 +22,23 @@ _INT16_SUBTYPES = ("PCM_16", "PCM_S8", "PCM_U8", "ULAW", "ALAW")
 """Sample forms that int16 holds exactly; everything else is read as float32."""
 
 
-class FileSource(AudioSource):
-    """One recording. Its rate and channels are always those that the file states."""
+class DecodedSource(AudioSource):
+    """What libsndfile reads. Its rate and channels are always those that the recording states."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the file. Raises :exc:`AudioError` naming it when it is no usable recording."""
-        self._path = path
-        _refuse_other_things(path)
+    def __init__(self, opened: bytes | BinaryIO, name: str) -> None:
+        """Open a path or a seekable stream; messages call it ``name``. Raises :exc:`AudioError`."""
+        self._name = name
         try:
-            # As bytes: a name that is no UTF-8 is a name all the same.
-            self._file = soundfile.SoundFile(os.fsencode(path))
+            self._file = soundfile.SoundFile(opened)
         except (soundfile.LibsndfileError, OSError) as error:
             raise AudioError(
-                f"{path} is not a recording that can be read: {_reason(error)}",
+                f"{name} is not a recording that can be read: {_reason(error)}",
                 "WAV, FLAC, Ogg and MP3 files can",
             ) from error
         try:
-            self.format = AudioFormat(self._file.samplerate, self._file.channels, str(path))
+            self.format = AudioFormat(self._file.samplerate, self._file.channels, name)
             if self._file.frames == 0:
-                raise AudioError(f"{path} holds no samples", "Record it again")
+                raise AudioError(f"{name} holds no samples", "Record it again")
         except AudioError:
             self._file.close()
             raise
@@ -54,17 +53,27 @@ class FileSource(AudioSource):
                 block: Block = self._file.read(BLOCK_FRAMES, dtype=self._type, always_2d=True)
             except (soundfile.LibsndfileError, OSError) as error:
                 raise AudioError(
-                    f"{self._path} is damaged: {_reason(error)}", "Copy or record it again"
+                    f"{self._name} is damaged: {_reason(error)}", "Copy or record it again"
                 ) from error
             if not len(block):
                 break
             got_any = True
             yield block
         if not got_any:
-            raise AudioError(f"{self._path} holds no samples", "Copy or record it again")
+            raise AudioError(f"{self._name} holds no samples", "Copy or record it again")
 
     def close(self) -> None:
         self._file.close()
+
+
+class FileSource(DecodedSource):
+    """One recording on disk."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file. Raises :exc:`AudioError` naming it when it is no usable recording."""
+        _refuse_other_things(path)
+        # As bytes: a name that is no UTF-8 is a name all the same.
+        super().__init__(os.fsencode(path), str(path))
 
 
 def _refuse_other_things(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -24,8 +25,10 @@ LOST_SECONDS = 2.0
 of a microphone that was unplugged nothing more is heard, and the stream stays "active"."""
 START_SECONDS = 5.0
 """Granted for the first sample: sound servers wake a sleeping device, Bluetooth takes its time."""
-GRACE_SECONDS = 0.2
-"""After a time-out, one more look: a process that was stopped finds its time gone, but audio."""
+GLANCE_SECONDS = 0.25
+"""Of waiting between two looks at whether the stream still runs. Waits are counted in these: a
+process that was stopped for a while finds the time of day gone on, but not its audio."""
+PLUGGED = "Is it still plugged in?"
 
 
 class Microphone(AudioSource):
@@ -54,7 +57,7 @@ class Microphone(AudioSource):
             library = opened.enter_context(PortAudio())
             device = wanted.find(library.devices())
             own = device.channels
-            stream = opened.enter_context(
+            self._stream = opened.enter_context(
                 library.capture(
                     device,
                     self._arrived,
@@ -63,9 +66,9 @@ class Microphone(AudioSource):
                     block_seconds=BLOCK_SECONDS,
                 )
             )
-            self.format = AudioFormat(stream.rate, stream.channels, device.name)
-            self._backlog = Backlog(stream.rate, seconds=QUEUE_SECONDS)
-            stream.start()
+            self.format = AudioFormat(self._stream.rate, self._stream.channels, device.name)
+            self._backlog = Backlog(self._stream.rate, seconds=QUEUE_SECONDS)
+            self._stream.start()
             self._opened = opened.pop_all()
 
     def _arrived(self, data: bytes, lost: bool) -> None:
@@ -74,24 +77,26 @@ class Microphone(AudioSource):
         self._backlog.put(np.frombuffer(data, np.int16).reshape(-1, self.format.channels))
 
     def blocks(self) -> Iterator[Samples]:
-        timeout = max(START_SECONDS, self._lost_after)
+        patience = max(START_SECONDS, self._lost_after)
         dropped = full = 0
-        while True:
-            block = self._backlog.get(timeout)
-            if block is None and not self._backlog.ended:
-                block = self._backlog.get(GRACE_SECONDS)
-            if self._backlog.ended:
-                return
-            if block is None:
-                raise DeviceLostError(
-                    f"{self.format.name} has delivered nothing for {timeout:g} seconds",
-                    "Is it still plugged in?",
-                )
+        while (block := self._next(patience)) is not None:
             full += self._backlog.dropped > dropped
             dropped = self._backlog.dropped
             self.overflows = self._flagged + full
             yield block
-            timeout = self._lost_after
+            patience = self._lost_after
+
+    def _next(self, patience: float) -> Samples | None:
+        """Return the next block, None once closed. Raises :exc:`DeviceLostError`."""
+        for _ in range(math.ceil(patience / GLANCE_SECONDS)):
+            block = self._backlog.get(GLANCE_SECONDS)
+            if block is not None or self._backlog.ended:
+                return block
+            if not self._stream.active:
+                raise DeviceLostError(f"{self.format.name} has broken off", PLUGGED)
+        raise DeviceLostError(
+            f"{self.format.name} has delivered nothing for {patience:g} seconds", PLUGGED
+        )
 
     def close(self) -> None:
         with self._closing:

@@ -41,7 +41,10 @@ _WAV_ENCODINGS = {
     (_FLOAT, 64): "f64le",
 }
 _UNKNOWN_SIZES = (0, 0x7FFFFFFF, 0xFFFFFFFF)
-_COMPRESSED = {b"fLaC": "FLAC", b"OggS": "Ogg", b"ID3\x03": "MP3", b"ID3\x04": "MP3"}
+COMPRESSED = {b"fLaC": "FLAC", b"OggS": "Ogg", b"ID3\x03": "MP3", b"ID3\x04": "MP3"}
+"""How recordings begin that cannot be read as they flow; ``spool`` reads them."""
+HEAD_BYTES = 12
+"""Enough to tell what a stream carries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,8 @@ class PipeSource(AudioSource):
         """
         self._stream = stream
         self._left: int | None = None
-        head = self._read(12)
+        if head is None:
+            head = self._read(HEAD_BYTES)
         if head[:4] == b"RIFF" and head[8:] == b"WAVE":
             raw = self._wav_header(name)
             head = b""
@@ -117,12 +121,7 @@ class PipeSource(AudioSource):
         self._closed = True
 
     def _read(self, size: int) -> bytes:
-        """Read ``size`` bytes, or less at the end of the stream."""
-        parts: list[bytes] = []
-        while size > 0 and (part := self._stream.read(size)):
-            parts.append(part)
-            size -= len(part)
-        return b"".join(parts)
+        return read_whole(self._stream, size)
 
     def _some(self, size: int) -> bytes:
         """Read at least one byte and at most ``size``, as soon as there are any."""
@@ -158,10 +157,19 @@ class PipeSource(AudioSource):
                 raw = _wav_format(body, name)
 
 
+def read_whole(stream: BinaryIO, size: int) -> bytes:
+    """Read ``size`` bytes, or less at the end of the stream."""
+    parts: list[bytes] = []
+    while size > 0 and (part := stream.read(size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
 def _refusal(head: bytes, name: str) -> AudioError:
     if not head:
         return AudioError(f"{name} is empty")
-    for magic, kind in _COMPRESSED.items():
+    for magic, kind in COMPRESSED.items():
         if head.startswith(magic):
             return AudioError(f"{name} carries {kind}", "Name the file, or pipe WAV")
     return AudioError(

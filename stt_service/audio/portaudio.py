@@ -6,6 +6,7 @@ plugged in later must close it and open it anew. Not reentrant: one lock guards 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, Protocol
@@ -35,6 +36,7 @@ class _Native(Protocol):
     """What PyAudio returns, as far as it is used."""
 
     def start_stream(self) -> None: ...
+    def is_active(self) -> bool: ...
     def close(self) -> None: ...
 
 
@@ -52,10 +54,11 @@ def _library() -> ModuleType:
 
 
 class Stream(Closing):
-    """A capture that is open; runs from :meth:`start` to :meth:`close`."""
+    """A capture that is open; runs from :meth:`start` to :meth:`close`, which any thread may call."""
 
     def __init__(self, stream: _Native, rate: int, channels: int) -> None:
         self._stream: _Native | None = stream
+        self._lock = threading.Lock()  # nobody asks a stream that is being closed
         self.rate = rate
         self.channels = channels
 
@@ -68,11 +71,18 @@ class Stream(Closing):
             except OSError as error:
                 raise DeviceLostError(f"the microphone does not start: {error}") from error
 
+    @property
+    def active(self) -> bool:
+        """Whether it runs; false when the device has broken off. Some do without a word."""
+        with self._lock:
+            return self._stream is not None and self._stream.is_active()
+
     def close(self) -> None:
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            with hushed():
-                stream.close()
+        with self._lock:
+            stream, self._stream = self._stream, None
+            if stream is not None:
+                with hushed():
+                    stream.close()
 
 
 class PortAudio(Closing):
