@@ -45,12 +45,9 @@ $(VENV)/.package: $(SOURCES) | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --editable .
 	touch $@
 
-# kenlm, which reads DeepSpeech's .scorer files, has no wheels: it needs the compiler, and its
-# source does not compile for Python 3.13 yet. Without it the tests that need it are skipped.
+# The tests compare the compiled search with its twin, so here the compiler is needed.
 $(VENV)/.tools: $(SOURCES) Makefile | compiler $(VENV)/bin/python
 	$(BIN)/pip install --quiet --editable '.[dev]'
-	$(BIN)/pip install --quiet --editable '.[scorer]' \
-	  || echo "kenlm does not build for this Python: the tests of .scorer files will be skipped"
 	test -z "$(TORCH)" || $(BIN)/pip install --quiet --editable '.[train]' $(TORCH) \
 	  || echo "no $(TORCH) for this Python: the tests of training will be skipped"
 	touch $@ $(VENV)/.package

@@ -13,7 +13,6 @@ VERSION = re.search(r'__version__ = "([^"]+)"', (HERE / "stt_service/__init__.py
 EXTRAS = {
     "mic": ["pyaudio>=0.2.14"],
     "plot": ["matplotlib>=3.8"],
-    "scorer": ["kenlm>=0.2.0"],
     "web": [],
     "bridges": [],
     "collector": [],
@@ -28,7 +27,7 @@ EXTRAS = {
     ],
 }
 EXTRAS["all"] = sorted(
-    {need for extra in ("mic", "scorer", "web", "bridges") for need in EXTRAS[extra]}
+    {need for extra in ("mic", "web", "bridges") for need in EXTRAS[extra]}
 )
 EXTRAS["dev"] = [
     "hypothesis>=6.100",

@@ -42,7 +42,6 @@ def test_weights_of_the_model_are_for_its_own_scorer(
     tmp_path: Path, own_state: Path, buddybot: Path
 ) -> None:
     """A scorer that is named brings its own; settings win over both."""
-    pytest.importorskip("kenlm", reason="needs kenlm to open .scorer files")
     own = buddybot.with_suffix(".scorer")
     store = app.model_store(settings(buddybot))
     installer = app.model_installer(store, lambda _file, _size: lambda _done, _total: None)

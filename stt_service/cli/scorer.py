@@ -205,7 +205,7 @@ def _counts(tables: Tables) -> str:
 @scorer_group.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def info(file: Path) -> None:
-    """Check FILE and say what it holds. Needs no kenlm package."""
+    """Check FILE and say what it holds."""
     data = map_file(file)
     if data[: len(ngram.MAGIC)].tobytes() == ngram.MAGIC:
         tables = read_ngram(file)

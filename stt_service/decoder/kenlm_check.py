@@ -1,7 +1,9 @@
 """Whether the tables of a KenLM binary say what they should: damage is told when a file is opened.
 
-The readers of the tables trust nothing and come to no harm in any file; but a wrong answer is one
-nobody notices. So the order in which tables are searched, and where they point, is looked through.
+Our readers of the tables trust nothing and come to no harm in any file, but a wrong answer is one
+that nobody notices; and the original libraries (:mod:`stt_service.engine.native`) follow pointers
+unchecked, out of the map. So the order in which tables are searched, and where they point, is
+looked through.
 Tables in total above :data:`CHECK_LIMIT` are only checked at vocabulary and unigrams, so that the
 official scorer opens without being read whole; for files of that size rely on their checksum.
 """

@@ -105,7 +105,7 @@ def test_missing_files_are_named(tmp_path: Path, name: str) -> None:
 
 
 def test_info_describes_both_formats(text: Path, tmp_path: Path) -> None:
-    """A package is checked without the kenlm package."""
+    """An own file and a DeepSpeech package."""
     out, scorer = tmp_path / "home.ngram", tmp_path / "home.scorer"
     call("build", text, "-o", out)
     assert "witten-bell, 3 sentences" in call("info", out).stdout

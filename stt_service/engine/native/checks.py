@@ -11,14 +11,13 @@ nowhere, a scorer cut short is used as far as it goes. So, in this order:
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
 from stt_service.decoder.alphabet import Alphabet
 from stt_service.decoder.api import Lexicon
 from stt_service.decoder.ngram import MAGIC
-from stt_service.decoder.scorer import map_file, open_scorer, read_package
+from stt_service.decoder.scorer import map_file, open_scorer
 from stt_service.engine.flatbuffer import DamagedError
 from stt_service.engine.graph import METADATA, OUTPUTS, GraphInfo, read_graph
 from stt_service.engine.native.library import Library
@@ -67,26 +66,15 @@ def check_producers(graph: Graph, path: Path) -> None:
 def check_scorer(path: Path, alphabet: Alphabet) -> ScorerInfo:
     """Read the scorer's own description.
 
-    Raises :exc:`ScorerError` when it is damaged, of another kind or for another alphabet. All
-    words' letters are compared where the ``kenlm`` package is installed, else their range only.
+    Raises :exc:`ScorerError` when it is damaged, of another kind or for another alphabet.
     """
-    data = map_file(path)
-    if data[: len(MAGIC)].tobytes() == MAGIC:
+    if map_file(path)[: len(MAGIC)].tobytes() == MAGIC:
         raise ScorerError(
             f"{path} is an .ngram file, which the original libraries cannot read",
             "Take a .scorer of version 6, --scorer none, or --engine litert",
         )
-    package = read_package(data, path.name)
-    if importlib.util.find_spec("kenlm") is not None:
-        open_scorer(path, alphabet)
-    largest = int(package.lexicon.arc_label.max(initial=0))
-    if largest > len(alphabet):
-        raise ScorerError(
-            f"{path} was made for an alphabet of {largest} labels or more, and the model has "
-            f"{len(alphabet)}",
-            "Take the scorer that was made for this model, or go without: --scorer none",
-        )
-    return ScorerInfo(path, package.lexicon, package.alpha, package.beta)
+    scorer = open_scorer(path, alphabet)
+    return ScorerInfo(path, scorer.lexicon, scorer.alpha, scorer.beta)
 
 
 def ensure_opens(
