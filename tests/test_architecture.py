@@ -14,7 +14,7 @@ PACKAGE = ROOT / "stt_service"
 MAX_LINES = 350
 
 LAYERS = (
-    {"closing", "errors", "events"},
+    {"atomic", "closing", "errors", "events"},
     {
         "__init__",
         "audio.api",

@@ -19,8 +19,9 @@ from pathlib import Path
 import httpx
 
 from stt_service import __version__
+from stt_service.atomic import write_atomically
 from stt_service.errors import DownloadError
-from stt_service.models.store import Progress, sha256, write_atomically
+from stt_service.models.store import Progress, sha256
 
 logger = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from stt_service.atomic import write_atomically
 from stt_service.errors import ModelError
 from stt_service.models.download import SPARE_BYTES, Patience, Wanted, fetch
 from stt_service.models.registry import FileEntry, ModelEntry
@@ -20,7 +21,6 @@ from stt_service.models.store import (
     ModelStore,
     Progress,
     sha256,
-    write_atomically,
 )
 
 Announce = Callable[[str, int], Progress]

@@ -17,7 +17,6 @@ import hashlib
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from stt_service.atomic import write_atomically
 from stt_service.errors import ModelError
 from stt_service.models.registry import NAME_PATTERN, ModelEntry, explain, read_registry
 
@@ -254,17 +254,3 @@ def sha256(path: Path, progress: Progress | None = None) -> str:
             if progress is not None:
                 progress(done, total)
     return digest.hexdigest()
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a small file so that a power cut leaves the old one or the new one."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise
