@@ -80,10 +80,16 @@ class PipeSource(AudioSource):
     """Reads a binary stream to its end. Does not close it: it belongs to the caller."""
 
     def __init__(
-        self, stream: Readable, raw: RawFormat | None = None, *, name: str = "standard input"
+        self,
+        stream: Readable,
+        raw: RawFormat | None = None,
+        *,
+        name: str = "standard input",
+        head: bytes | None = None,
     ) -> None:
         """``raw`` declares what the bytes are where there is no WAV header.
 
+        ``head`` holds the stream's first :data:`HEAD_BYTES` where they have been read already.
         Raises :exc:`AudioError` when the stream is neither WAV nor declared.
         """
         self._stream = stream
@@ -157,7 +163,7 @@ class PipeSource(AudioSource):
                 raw = _wav_format(body, name)
 
 
-def read_whole(stream: BinaryIO, size: int) -> bytes:
+def read_whole(stream: Readable, size: int) -> bytes:
     """Read ``size`` bytes, or less at the end of the stream."""
     parts: list[bytes] = []
     while size > 0 and (part := stream.read(size)):

@@ -54,7 +54,7 @@ def _library() -> ModuleType:
 
 
 class Stream(Closing):
-    """A capture that is open; runs from :meth:`start` to :meth:`close`, which any thread may call."""
+    """A capture that is open; runs from :meth:`start` until any thread closes it."""
 
     def __init__(self, stream: _Native, rate: int, channels: int) -> None:
         self._stream: _Native | None = stream
