@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from training.augment import AugmentConfig, Backdrop, augment, masked_mfcc
 from training.features import HOP, SAMPLE_RATE, mfcc
-from training.manifest import clip_weights
+from training.manifest import SYNTHETIC_SETS, clip_weights
 from training.model import ALPHABET
 from training.prepare import Clip, Corpus
 
@@ -42,6 +42,9 @@ SORT_JITTER = 0.15
 LONG_FRAMES = 200
 """Longer items (4 s) are left out of the first epochs, where CTC finds the letters of a word sooner
 than those of a sentence, and thinned out later, lest a few readers of books crowd out commands."""
+SYNTHETIC_PER_REAL = 1.0
+"""Made-up speech in an epoch per second of recorded speech, where there is any: of hours of it each
+epoch hears another part, lest the few hours of people be drowned."""
 SILENT_SHARE = 0.01
 """Items without speech, relative to all others: the model must be able to say nothing."""
 BABBLE_CLIPS = 64
@@ -116,10 +119,25 @@ def _joinable(clip: Clip, words: int, seconds: float) -> bool:
     return clip.n_words <= words and clip.samples <= seconds * SAMPLE_RATE
 
 
+def _weights(clips: Sequence[Clip]) -> list[float]:
+    """Return how likely each clip is to be in an epoch: 1 but for repeated and for made-up ones."""
+    weights = clip_weights([c.set for c in clips], [c.transcript for c in clips])
+    made = [clip.set.startswith(SYNTHETIC_SETS) for clip in clips]
+    samples = {True: 0.0, False: 0.0}
+    for clip, weight, is_made in zip(clips, weights, made, strict=True):
+        samples[is_made] += weight * clip.samples
+    if not all(samples.values()):
+        return weights
+    share = min(1.0, SYNTHETIC_PER_REAL * samples[False] / samples[True])
+    return [
+        weight * (share if is_made else 1.0) for weight, is_made in zip(weights, made, strict=True)
+    ]
+
+
 def plan_items(clips: Sequence[Clip], seed: int, epoch: int) -> list[Item]:
     """Return the utterances of one epoch over ``clips`` (the training split)."""
     rng = np.random.default_rng([seed, epoch])
-    weights = clip_weights([c.set for c in clips], [c.transcript for c in clips])
+    weights = _weights(clips)
     drawn = [i for i, weight in enumerate(weights) if rng.random() < weight]
     short = {i for i in drawn if _joinable(clips[i], JOIN_WORDS, JOIN_SECONDS)}
     commands = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from tests.training.speaking import WORDS, write_set  # noqa: E402
 from training import augment  # noqa: E402
 from training.data import EpochData, Item, plan_batches, plan_items  # noqa: E402
 from training.features import frame_count  # noqa: E402
-from training.prepare import Corpus, prepare, speech_bounds  # noqa: E402
+from training.prepare import Clip, Corpus, prepare, speech_bounds  # noqa: E402
 
 
 @pytest.fixture
@@ -46,6 +47,38 @@ def test_joined_words_are_of_one_speaker(corpus: Corpus) -> None:
     assert used == list(range(len(clips)))
     assert all(len({clips[i].speaker for i in item.clips}) <= 1 for item in items)
     assert any(len(item.clips) > 2 for item in items)
+
+
+def clips_of(name: str, count: int, transcript: str = "open the door") -> list[Clip]:
+    """Clips of two seconds by one speaker."""
+    return [
+        Clip(name, f"{i}", "ann", f"{transcript} {i}", "train", 0, 32000, 0, 32000)
+        for i in range(count)
+    ]
+
+
+def test_made_up_speech_does_not_drown_the_recorded() -> None:
+    """Of a lot of it each epoch hears as much as of people, and another part than the last."""
+    clips = clips_of("people", 200) + clips_of("synthetic_commands", 2000)
+    heard = [{i for item in plan_items(clips, 1, epoch) for i in item.clips} for epoch in range(2)]
+    for epoch in heard:
+        assert set(range(200)) <= epoch
+        assert len(epoch) == pytest.approx(400, abs=50)
+    assert len(heard[0] & heard[1]) < 260
+    alone = plan_items(clips[200:], 1, 0)
+    assert sum(len(item.clips) for item in alone) == 2000
+
+
+def test_commands_of_one_speaker_are_joined_two_by_two_at_most() -> None:
+    """Long sentences, and those of speakers nobody knows, stay alone."""
+    clips = clips_of("people", 400)
+    sizes = [len(item.clips) for item in plan_items(clips, 1, 0) if item.clips]
+    assert set(sizes) == {1, 2}
+    assert 0.05 < sizes.count(2) / len(sizes) < 0.2
+    unknown = [dataclasses.replace(clip, speaker="unknown") for clip in clips]
+    long = clips_of("people", 400, "a b c d e f g h i")
+    for alone in (unknown, long):
+        assert {len(item.clips) for item in plan_items(alone, 1, 0) if item.clips} == {1}
 
 
 def test_an_item_sounds_the_same_whoever_computes_it(corpus: Corpus) -> None:
