@@ -120,6 +120,39 @@ class SourceSettings(_Section):
     backlog: Seconds
 
 
+class MicrophoneSettings(_Section):
+    """How the microphone is recorded, and when it counts as failed."""
+
+    rate: Auto | Annotated[Whole, Field(ge=8_000, le=192_000)]
+    lost_after: Annotated[Real, Field(ge=0.5, le=60)]
+    silent_after: Annotated[Real, Field(ge=0, le=3600)]
+
+
+class VadSettings(_Section):
+    """The detector that says of each frame whether it is speech."""
+
+    frame_ms: Annotated[Whole, Field(ge=10, le=30, multiple_of=10)]
+    aggressiveness: Annotated[Whole, Field(ge=0, le=3)]
+
+
+class SegmenterSection(_Section):
+    """When an utterance starts and ends.
+
+    The bounds are such that the longest utterance always holds what must be in one.
+    """
+
+    start_window: Annotated[Real, Field(ge=0.03, le=1)]
+    start_ratio: Annotated[Real, Field(gt=0, le=1)]
+    end_window: Annotated[Real, Field(ge=0.03, le=10)]
+    end_ratio: Annotated[Real, Field(gt=0, le=1)]
+    pre_roll: Annotated[Real, Field(ge=0, le=2)]
+    tail: Annotated[Real, Field(ge=0, le=10)]
+    min_speech: Annotated[Real, Field(ge=0, le=2)]
+    max_length: Annotated[Real, Field(ge=5, le=300)]
+    soft_length: Annotated[Real, Field(gt=0, le=300)]
+    soft_pause: Annotated[Real, Field(gt=0, le=10)]
+
+
 class ListenerSettings(_Section):
     """What becomes an utterance, and which ones count."""
 
@@ -178,6 +211,9 @@ class Settings(_Section):
     scorer: ScorerSettings
     decoder: DecoderSettings
     source: SourceSettings
+    microphone: MicrophoneSettings
+    vad: VadSettings
+    segmenter: SegmenterSection
     listener: ListenerSettings
     server: ServerSettings
     paths: PathSettings
