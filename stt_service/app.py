@@ -242,10 +242,9 @@ class Session(Closing):
 
     def _cutter(self, rate: int) -> Cutter:
         if self._request.vad:
-            from stt_service.segmenter import UtteranceCutter
-            from stt_service.vad.webrtc import WebRtcVad
+            from stt_service.app_audio import utterance_cutter
 
-            return UtteranceCutter(WebRtcVad(rate))
+            return utterance_cutter(self._request.settings, rate)
         from stt_service.length_cutter import LengthCutter
 
         return LengthCutter(rate)
