@@ -31,21 +31,21 @@ LAYERS = (
     },
     {"audio", "engine", "models", "vad"},
     {"hearing", "listener", "transcriber"},
-    {"app"},
+    {"app", "app_audio"},
     {"cli", "__main__"},
 )
 """Lowest first; the longest matching name decides. A module imports its own layer and lower."""
 
 CONCRETE = {
-    "audio.files": {"app"},
+    "audio.files": {"app", "app_audio"},
     "audio.microphone": set(),
-    "audio.opening": {"app"},
+    "audio.opening": {"app_audio"},
     "audio.portaudio": set(),
     "audio.recorder": set(),
-    "audio.pipe": {"app"},
+    "audio.pipe": {"app", "app_audio"},
     "engine.litert": {"app"},
     "engine.native": {"app", "cli.engine"},
-    "vad.webrtc": {"app"},
+    "vad.webrtc": {"app_audio"},
 }
 """Back-ends, and who may name them besides their own package."""
 
