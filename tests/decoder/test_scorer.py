@@ -18,6 +18,7 @@ from stt_service.errors import ScorerError
 from tests.decoder.scorer_files import BACKOFF, BIGRAMS, ENGLISH, UNIGRAM, kenlm_trie, package
 
 GENUINE = Path(__file__).parents[3] / "shared" / "genuine"
+BINARIES = Path(__file__).parent / "kenlm"
 LN_10 = math.log(10.0)
 GREAT_DEAL = {
     "there": -2.385798931,
@@ -76,6 +77,18 @@ def test_states_are_shared_and_forgotten(path):
     language.release()
     _, fresh = language.score([language.start()], ["stop"])
     assert fresh[0] == 1
+
+
+@pytest.mark.parametrize("binary", sorted(BINARIES.glob("*.binary")), ids=lambda path: path.stem)
+def test_every_kind_of_language_model_may_be_inside(tmp_path, binary):
+    """Wherever it ends, the dictionary is found behind it."""
+    file = tmp_path / f"{binary.stem}.scorer"
+    file.write_bytes(package(("turn", "the", "light", "on"), kenlm=binary.read_bytes()))
+    scorer = open_scorer(file, ENGLISH)
+    scores, _ = scorer.language.score([scorer.language.start()], ["turn"])
+    assert scores[0] == pytest.approx(-0.539 * LN_10, abs=0.01)
+    assert spells(scorer.lexicon, ENGLISH.encode("light "))
+    assert scorer.language.order == 4
 
 
 @pytest.mark.parametrize(

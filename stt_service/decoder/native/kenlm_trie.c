@@ -82,28 +82,29 @@ void trie_unigram(const Kenlm *self, uint32_t word, KenlmNode *node, KenlmEntry 
     enter(&self->levels[0], word64(at + 8), word64(at + self->unigram_size + 8), node, entry);
 }
 
-static float quantised(const Kenlm *self, uint64_t table, uint64_t value) {
-    return real_of(word32(self->data + table + 4 * value));
+static float value_of(const Kenlm *self, uint64_t values, uint64_t base, uint64_t bit,
+                      unsigned width) {
+    if (!width) return 0.0f;
+    return real_of(word32(self->data + values + 4 * bits_at(self, base, bit, width)));
 }
 
 int trie_extend(const Kenlm *self, int level, uint32_t word, KenlmNode *node, KenlmEntry *entry) {
     const KenlmLevel *here = &self->levels[level];
-    uint64_t index;
+    uint64_t index, base = here->words.base;
     if (!find(self, &here->words, node->begin, node->end, self->words, word, &index)) return 0;
-    uint64_t base = here->words.base, bit = index * here->words.stride + here->words.bits;
-    uint64_t first = here->probs ? here->backoff_bits : here->prob_bits;
-    uint64_t prob = bits_at(self, base, here->probs ? bit + first : bit, here->prob_bits);
-    uint64_t backoff = bits_at(self, base, here->probs ? bit : bit + first, here->backoff_bits);
+    uint64_t first = index * here->words.stride + here->words.bits;
     if (here->probs) {
-        entry->prob = quantised(self, here->probs, prob);
-        entry->backoff = here->backoff_bits ? quantised(self, here->backoffs, backoff) : 0.0f;
+        uint64_t second = first + here->backoff_bits;
+        entry->backoff = value_of(self, here->backoffs, base, first, here->backoff_bits);
+        entry->prob = value_of(self, here->probs, base, second, here->prob_bits);
     } else {
-        entry->prob = real_of((uint32_t)prob | SIGN_BIT);
-        entry->backoff = real_of((uint32_t)backoff);
+        uint64_t second = first + here->prob_bits;
+        entry->prob = real_of((uint32_t)bits_at(self, base, first, here->prob_bits) | SIGN_BIT);
+        entry->backoff = real_of((uint32_t)bits_at(self, base, second, here->backoff_bits));
     }
     if (level + 2 < self->order) {
-        enter(here + 1, pointer_at(self, here, index), pointer_at(self, here, index + 1), node,
-              entry);
+        uint64_t begin = pointer_at(self, here, index), end = pointer_at(self, here, index + 1);
+        enter(here + 1, begin, end, node, entry);
     }
     return 1;
 }
