@@ -101,7 +101,7 @@ def _open_native(settings: Settings, model: InstalledModel) -> Engine:
         model.model,
         library=path,
         model_id=model.id,
-        scorer=_scorer_path(settings, model),
+        scorer=None if _unreadable_scorer(settings, model) else _scorer_path(settings, model),
         alpha=alpha,
         beta=beta,
         calibration=Calibration.from_mapping(model.calibration or {}),
@@ -123,6 +123,19 @@ def _scorer_path(settings: Settings, model: InstalledModel) -> Path | None:
     return None if path == "none" else Path(path).expanduser()
 
 
+def _unreadable_scorer(settings: Settings, model: InstalledModel) -> Path | None:
+    """Return the model's own scorer where nobody asked for it and the engine cannot read it.
+
+    That is an ``.ngram`` file for the original libraries, which run without one then.
+    """
+    from stt_service.decoder.ngram import MAGIC
+
+    if settings.engine.name == "litert" or settings.scorer.path != "auto" or model.scorer is None:
+        return None
+    with model.scorer.open("rb") as file:
+        return model.scorer if file.read(len(MAGIC)) == MAGIC else None
+
+
 def _weights(settings: Settings, model: InstalledModel) -> tuple[float | None, float | None]:
     """Return alpha and beta; None takes what is stored with the scorer."""
     own = settings.scorer.path == "auto"  # the model's weights are for its own scorer
@@ -136,6 +149,16 @@ def _weights(settings: Settings, model: InstalledModel) -> tuple[float | None, f
 def _chosen(value: T | Literal["auto"]) -> T | None:
     """Return a setting's value, None where it is left to the parts."""
     return None if value == "auto" else value
+
+
+def find_phrases(text: str) -> tuple[Path, ...]:
+    """Return the files that ``--phrases TEXT`` means: of the library by name, or a path.
+
+    Raises :exc:`PhrasesError` when there are none.
+    """
+    from stt_service.decoder.phrases.library import find
+
+    return find(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +197,8 @@ class Session(Closing):
         self._engine = open_engine(_without_needless_scorer(request))
         try:
             self.unheard = self._engine.check_hot_words(request.hot_words)
+            chosen = model_store(settings).resolve(settings.model.name)
+            self.unread = _unreadable_scorer(settings, chosen)
             options = StreamOptions(
                 beam_width=self._beam_width(),
                 hot_words=request.hot_words,
@@ -231,11 +256,12 @@ class Session(Closing):
 
     def _source(self, file: str) -> AudioSource:
         if file == STDIN:
-            from stt_service.audio.pipe import PipeSource, RawFormat
+            from stt_service.audio.pipe import RawFormat
+            from stt_service.audio.spool import open_pipe
 
             raw = self._request.raw
             declared = None if raw is None else RawFormat(raw.rate, raw.channels, raw.encoding)
-            return PipeSource(sys.stdin.buffer, declared)
+            return open_pipe(sys.stdin.buffer, declared)
         from stt_service.audio.files import FileSource
 
         return FileSource(Path(file))

@@ -75,10 +75,16 @@ def _transcribe(
 
 
 def _notes(session: Session) -> tuple[str, ...]:
-    return tuple(
+    notes = [
         f"the hot word {word!r} can never be heard: this model or its scorer lacks it"
         for word in session.unheard
-    )
+    ]
+    if session.unread is not None:
+        notes.append(
+            f"the original libraries cannot read {session.unread}: no language model takes part. "
+            "Take --engine litert, or name a .scorer file with --scorer"
+        )
+    return tuple(notes)
 
 
 def _tell(notes: Sequence[str], reports: Reports) -> None:

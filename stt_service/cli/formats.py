@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,9 @@ TIME_DIGITS = 3
 SHARE_DIGITS = 4
 """Decimals of confidences."""
 
+_BREAKING = ("Cc", "Zl", "Zp")
+"""Unicode's categories of controls and of characters that end a line or a paragraph."""
+
 SUFFIXES = {
     "text": ".txt",
     "json": ".json",
@@ -41,6 +45,21 @@ class Failure:
     file: str
     error: str
     """What went wrong and what to do about it."""
+
+
+def one_line(text: str) -> str:
+    """Return a name as one line of text: its line ends and other controls as Python escapes them.
+
+    In a name that has any, a backslash is doubled, so that names stay apart.
+    """
+    if not any(unicodedata.category(letter) in _BREAKING for letter in text):
+        return text
+    return "".join(
+        letter.encode("unicode_escape").decode()
+        if letter == "\\" or unicodedata.category(letter) in _BREAKING
+        else letter
+        for letter in text
+    )
 
 
 def as_mapping(result: Recognition | Failure) -> dict[str, Any]:
@@ -101,7 +120,7 @@ def render(name: str, result: Recognition | Failure, *, first: bool, several: bo
         return heading
     if name == "text":
         lines = [segment.text for segment in result.segments] or [""]
-        mark = f"{result.file}\t" if several else ""
+        mark = f"{one_line(result.file)}\t" if several else ""
         return "".join(f"{mark}{line}\n" for line in lines)
     if name == "ctm":
         return "".join(_ctm(result.file, word) for word in result.transcript.words)

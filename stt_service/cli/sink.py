@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 import click
 
-from stt_service.cli.formats import SUFFIXES, Failure, ending, render
+from stt_service.cli.formats import SUFFIXES, Failure, ending, one_line, render
 from stt_service.cli.inputs import STDIN
 from stt_service.closing import Closing
 from stt_service.errors import SttError
@@ -221,7 +221,7 @@ class Display(Closing):
         """Make room for a result, and report a failure."""
         self._clear()
         if isinstance(result, Failure):
-            click.echo(f"error: {result.error}", err=True)
+            click.echo(f"error: {one_line(result.error)}", err=True)
 
     def say(self, note: str) -> None:
         """Print something that the user should know."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stt_service.cli.formats import Failure
+from stt_service.cli.formats import Failure, one_line
 from stt_service.cli.wer import Errors, letter_errors, normalise, read_references, word_errors
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Tally:
         """Print the rates on standard error, so that standard output stays data."""
         if per_file:
             for line in self._lines:
-                click.echo(f"{_rates(line.words, line.letters)}  {line.file}", err=True)
+                click.echo(f"{_rates(line.words, line.letters)}  {one_line(line.file)}", err=True)
         words = sum((line.words for line in self._lines), NONE)
         letters = sum((line.letters for line in self._lines), NONE)
         rates = _rates(words, letters) if self._lines else "nothing to compare:"

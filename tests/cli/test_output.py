@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from stt_service.cli.formats import one_line
 from tests.cli.conftest import Run
 
 FULL = Path("/dev/full")
@@ -126,3 +127,28 @@ def test_a_reference_of_other_recordings_gives_no_rate(
     done = run("transcribe", "--model", model, "--reference", reference)
     assert "other.csv names no recordings" in done.err
     assert done.status == 1
+
+
+def test_a_name_of_several_lines_is_one_line_of_text(
+    run: Run, model: Path, recordings: Path
+) -> None:
+    """Line ends and other controls are escaped, in results and in errors; JSON has its own way."""
+    odd = recordings / "one\ntwo\t\x1b[2J\u2028.wav"
+    odd.write_bytes((recordings / "a.wav").read_bytes())
+    bad = recordings / "no\nrecording.wav"
+    bad.write_bytes(b"nothing")
+    given = ("transcribe", "--model", model, odd, bad, recordings / "a.wav")
+    done = run(*given)
+    first, second = done.out.splitlines()
+    assert first.split("\t")[0] == str(recordings / r"one\ntwo\t\x1b[2J\u2028.wav")
+    assert second.startswith(str(recordings / "a.wav"))
+    (error,) = done.err.splitlines()
+    assert str(recordings / r"no\nrecording.wav") in error
+    named = json.loads(run(*given, "--format", "jsonl").out.split("\n")[0])["file"]
+    assert named == str(odd)
+
+
+def test_names_stay_apart_when_they_are_escaped() -> None:
+    """A backslash is doubled in a name that needs escapes, and only there."""
+    assert one_line("a\\n") == "a\\n"
+    assert one_line("a\\n\n") == "a\\\\n\\n"

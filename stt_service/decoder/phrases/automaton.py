@@ -45,9 +45,14 @@ class _Builder:
 
     network: Network
     trie: Trie
-    waiting: deque[tuple[int, Closure]] = field(default_factory=deque)
-    """States of the trie (-1: none), each with what the network allows besides."""
+    first: int
+    """Number of the first state beyond the trie."""
+    waiting: deque[tuple[int, Closure] | int] = field(default_factory=deque)
+    """States of the trie (-1: none), each with what the network allows besides; or one state of
+    the network alone, which takes a letter within a word, as most are."""
     numbers: dict[object, int] = field(default_factory=dict)
+    singles: dict[int, int] = field(default_factory=dict)
+    """The same for one state of the network and none of the trie."""
     ends: dict[int, tuple[int, Closure]] = field(default_factory=dict)
     """Of :attr:`waiting`, now or before, those where something ends."""
     count: int = 0
@@ -57,33 +62,48 @@ class _Builder:
         """The automaton's state for network states reached by a letter, or that begin a word."""
         if not reached:
             return trie_state
-        alone = None
-        if len(reached) == 1:
-            # Most sets are one letter within a word: told apart without being closed.
-            alone = (trie_state, *reached)
-            if alone in self.numbers:
-                return self.numbers[alone]
+        if len(reached) == 1 and trie_state < 0:
+            return self.single(*reached)
         closure = close(self.network, reached, in_word=True)
-        return self.register(alone or (trie_state, closure.key()), trie_state, closure)
+        return self.register((trie_state, closure.key()), trie_state, closure)
+
+    def single(self, state: int) -> int:
+        """The automaton's state for one network state, told apart without being closed."""
+        known = self.singles.get(state)
+        if known is not None:
+            return known
+        kind = self.network.label[state]
+        if kind >= 0 and kind != self.network.space:
+            number = self._next(1)
+            self.waiting.append(state)
+        else:
+            closure = close(self.network, (state,), in_word=True)
+            number = self.register((-1, closure.key()), -1, closure)
+        self.singles[state] = number
+        return number
 
     def register(self, key: object, trie_state: int, closure: Closure) -> int:
         """Number a set of states, new or known."""
         known = self.numbers.get(key)
         if known is not None:
             return known
-        self.work += len(closure.letters) + len(closure.begins)
+        self.numbers[key] = number = self._next(len(closure.letters) + len(closure.begins))
+        self.waiting.append((trie_state, closure))
+        if trie_state >= 0 or closure.templates or closure.accepts:
+            self.ends[number] = (trie_state, closure)
+        return number
+
+    def _next(self, states: int) -> int:
+        """A new number, for a set of so many states."""
+        self.work += states
         if self.count >= MAX_STATES or self.work > MAX_WORK:
             raise PhrasesError(
                 f"telling the templates apart takes more than {MAX_STATES} states",
                 "Name long lists in fewer templates, or put the words that tell templates "
                 "apart before the lists",
             )
-        self.numbers[key] = number = self.trie.states + self.count
         self.count += 1
-        self.waiting.append((trie_state, closure))
-        if trie_state >= 0 or closure.templates or closure.accepts:
-            self.ends[number] = (trie_state, closure)
-        return number
+        return self.first + self.count - 1
 
     def arcs(self, trie_state: int, closure: Closure) -> list[tuple[int, int]]:
         """Labels and targets that leave a set, sorted by label."""
@@ -108,14 +128,20 @@ def determinise(network: Network, start: int | None, trie: Trie) -> Automaton:
 
     Raises :exc:`PhrasesError` when it would take more than :data:`MAX_STATES` states.
     """
-    builder = _Builder(network, trie)
+    builder = _Builder(network, trie, trie.states)
     first, count, label, target = (array("i") for _ in range(4))
     if start is not None:
         root = builder.register(None, 0, close(network, (start,), in_word=False))
         assert root == trie.states
     while builder.waiting:
-        arcs = builder.arcs(*builder.waiting.popleft())
+        item = builder.waiting.popleft()
         first.append(len(label))
+        if isinstance(item, int):
+            count.append(1)
+            label.append(network.label[item])
+            target.append(builder.single(network.follow[item]))
+            continue
+        arcs = builder.arcs(*item)
         count.append(len(arcs))
         for code, state in arcs:
             label.append(code)

@@ -1,0 +1,47 @@
+"""Whatever recording is piped in: WAV and raw audio as they flow, compressed ones from memory.
+
+libsndfile moves to and fro in a compressed recording, which a pipe does not let it. So such a
+recording is kept in memory until it has ended, never in a temporary file: what people said is
+written to no disk that they did not name.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import BinaryIO
+
+from stt_service.audio.api import AudioSource
+from stt_service.audio.files import DecodedSource
+from stt_service.audio.pipe import COMPRESSED, HEAD_BYTES, PipeSource, RawFormat, read_whole
+from stt_service.errors import AudioError
+
+MAX_SPOOLED_BYTES = 64 << 20
+"""Of a compressed recording on standard input: an hour of speech as FLAC, which a board with
+512 MiB of memory holds beside a model."""
+PART_BYTES = 1 << 20
+"""Read at once."""
+
+
+def open_pipe(
+    stream: BinaryIO, raw: RawFormat | None = None, *, name: str = "standard input"
+) -> AudioSource:
+    """Open what a binary stream carries; it is not closed, it belongs to the caller.
+
+    ``raw`` declares what the bytes are where they have no header. Raises :exc:`AudioError`.
+    """
+    head = read_whole(stream, HEAD_BYTES)
+    kind = next((kind for magic, kind in COMPRESSED.items() if head.startswith(magic)), None)
+    if kind is None:
+        return PipeSource(stream, raw, name=name, head=head)
+    kept = io.BytesIO()
+    kept.write(head)
+    while part := stream.read(PART_BYTES):
+        if kept.tell() + len(part) > MAX_SPOOLED_BYTES:
+            raise AudioError(
+                f"{name} carries {kind} of more than {MAX_SPOOLED_BYTES >> 20} MiB, "
+                "which has to be in memory as a whole",
+                "Name the file instead, or pipe WAV",
+            )
+        kept.write(part)
+    kept.seek(0)
+    return DecodedSource(kept, name)
