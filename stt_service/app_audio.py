@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stt_service.config import Settings
+from stt_service.settings import Settings
 
 if TYPE_CHECKING:
     from stt_service.audio.api import AudioSource

@@ -30,7 +30,7 @@ LAYERS = (
         "vad.api",
     },
     {"audio", "engine", "models", "vad"},
-    {"hearing", "listener", "transcriber"},
+    {"hearing", "listener", "transcriber", "tuning"},
     {"app", "app_audio"},
     {"cli", "__main__"},
 )

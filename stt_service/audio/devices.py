@@ -40,6 +40,8 @@ class Device:
     """The system records from it when nothing is said."""
     usb: str | None = None
     """``vendor:product`` in hexadecimal; None where it is not on USB."""
+    rates: tuple[int, ...] = ()
+    """Hertz that it records now, of the usual ones; none while it is in use, or not asked."""
 
     @property
     def card(self) -> int | None:

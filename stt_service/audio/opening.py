@@ -121,4 +121,4 @@ class StandardInput(PipeSource):
 def capture_devices() -> list[Device]:
     """Return all capture devices. Raises :exc:`AudioError` where PortAudio is missing."""
     with PortAudio() as library:
-        return library.devices()
+        return library.devices(with_rates=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -97,8 +98,8 @@ class PortAudio(Closing):
             except OSError as error:
                 raise AudioError(f"PortAudio does not start: {error}") from error
 
-    def devices(self) -> list[Device]:
-        """Return all devices that capture."""
+    def devices(self, *, with_rates: bool = False) -> list[Device]:
+        """Return all devices that capture; to tell their rates, each is opened for a moment."""
         usb = usb_ids(ALSA_CARDS)
         default = self._default()
         found = []
@@ -113,15 +114,9 @@ class PortAudio(Closing):
                 rate=float(info["defaultSampleRate"]),
                 default=index == default,
             )
-            if device.card in usb:
-                device = Device(
-                    device.index,
-                    device.name,
-                    device.channels,
-                    device.rate,
-                    device.default,
-                    usb[device.card],
-                )
+            device = replace(device, usb=None if device.card is None else usb.get(device.card))
+            if with_rates:
+                device = replace(device, rates=self._rates(device))
             found.append(device)
         return found
 
@@ -130,6 +125,22 @@ class PortAudio(Closing):
             return int(self._library.get_default_input_device_info()["index"])
         except OSError:
             return None  # there is none
+
+    def _rates(self, device: Device) -> tuple[int, ...]:
+        taken = []
+        with hushed():
+            for rate in sorted({*OTHER_RATES, round(device.rate)}):
+                try:
+                    self._library.is_format_supported(
+                        rate,
+                        input_device=device.index,
+                        input_channels=1,
+                        input_format=self._pyaudio.paInt16,
+                    )
+                except ValueError:
+                    continue  # PyAudio's way to say no
+                taken.append(rate)
+        return tuple(taken)
 
     def capture(
         self,

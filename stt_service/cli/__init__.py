@@ -34,11 +34,13 @@ STREAMS = {
 COMMANDS = {
     "config": ("stt_service.cli.config:config_group", "Show and check the settings."),
     "demo": ("stt_service.cli.demo:demo", "Transcribe the bundled recordings."),
+    "devices": ("stt_service.cli.devices:devices", "List microphones; show how loud they are."),
     "engine": ("stt_service.cli.engine:engine_group", "Fetch and check recognition libraries."),
     "models": ("stt_service.cli.models:models_group", "List, install and choose models."),
     "phrases": ("stt_service.cli.phrases:phrases_group", "Check phrase files."),
     "scorer": ("stt_service.cli.scorer:scorer_group", "Build and inspect language models."),
     "transcribe": ("stt_service.cli.transcribe:transcribe", "Turn recordings into text."),
+    "tune": ("stt_service.cli.tune:tune", "Show how settings cut recordings into utterances."),
 }
 """Name to place and one-line help; the help stands here so that ``--help`` imports nothing."""
 
