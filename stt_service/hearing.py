@@ -149,6 +149,15 @@ class Hearing(Closing):
         if self._stream is None:
             return []
         self.close()
+        end = (self._start + self._fed) / self._rate
+        return [self._nothing(self._start / self._rate, end, reason)]
+
+    def silence(self, start: float, end: float) -> list[Heard]:
+        """Return the events of an utterance in which nobody spoke; times in seconds."""
+        self._id = next(self._ids)
+        return [UtteranceStarted(self._id, start), self._nothing(start, end, "silence")]
+
+    def _nothing(self, start: float, end: float, reason: str) -> UtteranceRejected:
         grammar = self.options.grammar
         nothing = Transcript(
             text="",
@@ -156,13 +165,13 @@ class Hearing(Closing):
             words=(),
             alternatives=(),
             rejected=True,
-            start=self._start / self._rate,
-            end=(self._start + self._fed) / self._rate,
+            start=start,
+            end=end,
             model=self.engine.model.id,
             scorer=grammar.id if grammar else self.engine.scorer_id,
             engine=self.engine.name,
         )
-        return [UtteranceRejected(self._id, nothing, reason)]
+        return UtteranceRejected(self._id, nothing, reason)
 
     def close(self) -> None:
         if self._stream is not None:

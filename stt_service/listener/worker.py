@@ -1,0 +1,328 @@
+"""The thread that owns the engine: it recognises the microphone first, then clients in turn.
+
+    orders ──► ┌────────┐
+    Backlog ─► │ Worker │ ──► events
+    lines ───► └────────┘
+
+One piece of work at a time, each a block of the microphone or a slice of a client: the microphone
+never waits for more than one slice. The worker outlives its engine: a model that is missing, or a
+recogniser that fails, is a fault, and it is opened again and again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from stt_service.audio.backlog import Backlog
+from stt_service.engine.api import Engine, ModelInfo, Samples, StreamOptions
+from stt_service.errors import EngineError, SttError
+from stt_service.events import LiveEvent, MuteChanged, UtteranceFinal, UtteranceRejected
+from stt_service.hearing import Hearing, utterance_ids
+from stt_service.listener.api import Wishes
+from stt_service.listener.counts import Counts
+from stt_service.listener.ear import Ear
+from stt_service.listener.engines import Engines
+from stt_service.listener.faults import Faults
+from stt_service.listener.line import Line
+from stt_service.listener.lines import Lines
+from stt_service.listener.mute import MuteSwitch
+from stt_service.listener.plan import Plan
+
+logger = logging.getLogger(__name__)
+
+IDLE_SECONDS = 1.0
+"""After which the worker looks around though nothing has happened."""
+
+
+class Worker:
+    """Runs in the thread that calls :meth:`run`; methods below a line say whose they are."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        rate: int,
+        *,
+        backlog: Backlog,
+        changed: threading.Condition,
+        lines: Lines,
+        mute: MuteSwitch,
+        faults: Faults,
+        publish: Callable[[LiveEvent], None],
+        beat: Callable[[], None] = lambda: None,
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``changed`` is the condition of backlog and lines; ``rate`` in hertz that of all audio.
+
+        ``beat`` is called as long as audio flows, or somebody knows why it does not; ``on_end``
+        when the source has ended and all of it has been recognised.
+        """
+        self.counts = Counts()
+        self.engines = Engines(rate)
+        self.plan = plan
+        self.ear = Ear(rate, plan.cutter(), plan.gate())
+        self._ids = utterance_ids()
+        self._rate = rate
+        self._backlog = backlog
+        self._changed = changed
+        self._mute = mute
+        self._faults = faults
+        self._publish = publish
+        self._beat = beat
+        self._on_end = on_end
+        self._orders: deque[Callable[[], None]] = deque()
+        self._lines = lines
+        self._wishes = plan.wishes
+        self._deaf = True  # the ear has no hearing
+        self._pending: Plan | None = None
+        self._told: MuteChanged | None = None
+        self._ended = False
+        self._deadline: float | None = None
+
+    # -- for any thread
+
+    def order(self, what: Callable[[], None]) -> None:
+        """Have something done by the worker's thread, before anything else."""
+        with self._changed:
+            self._orders.append(what)
+            self._changed.notify_all()
+
+    @property
+    def recognises(self) -> bool:
+        """Whether the microphone's audio goes to a model."""
+        return not self._deaf
+
+    def listen(self) -> None:
+        """Open the microphone's gate."""
+        self.order(self.ear.listen)
+
+    def wish(self, wishes: Wishes, model: ModelInfo, options: StreamOptions) -> None:
+        """Listen for something else from the next utterance on.
+
+        ``options`` are what the wishes come to with that model.
+        """
+
+        def take() -> None:
+            self._wishes = wishes
+            engine = self.engines.current
+            if engine is not None and engine.model == model:
+                self._try(engine, options)
+
+        self.order(take)
+
+    def reload(self, plan: Plan) -> None:
+        """Go on with another plan once nobody speaks; audio waits meanwhile, none is lost."""
+
+        def take() -> None:
+            self._pending = plan
+
+        self.order(take)
+
+    def stop(self, drain: float) -> None:
+        """End, the utterance under way first, which gets at most ``drain`` seconds."""
+        deadline = time.monotonic() + drain
+
+        def take() -> None:
+            self._deadline = deadline
+
+        self.order(take)
+
+    # -- for the worker's own thread
+
+    def run(self) -> None:
+        """Work until :meth:`stop`."""
+        try:
+            while not self._may_stop():
+                self._step()
+            self._tell(self.ear.cut())
+        finally:
+            self._lines.fail(SttError("the daemon is stopping", "Connect again in a moment"))
+            self.ear.close()
+            self.engines.close()
+
+    def _may_stop(self) -> bool:
+        if self._deadline is None:
+            return False
+        return self._ended or not self.ear.speaking or time.monotonic() >= self._deadline
+
+    def _step(self) -> None:
+        """Do the one thing that is due first."""
+        if self._orders:
+            self._orders.popleft()()
+        elif self._told != (now := self._mute.now()):
+            self._mute_changed(now)
+        elif self._pending is not None and not self.ear.speaking:
+            self._renew(self._pending)
+        elif self._deaf and not self.engines.wait():
+            self._open()
+        elif (samples := self._backlog.get(0)) is not None:
+            self._hear(samples)
+            self._beat()
+        elif self._backlog.ended and not self._ended:
+            self._ended = True
+            self._tell(self.ear.cut())
+            self._on_end()
+        elif (line := self._lines.turn()) is not None:
+            self._serve(line)
+        else:
+            self._rest()
+
+    def _rest(self) -> None:
+        seconds = min(IDLE_SECONDS, self.engines.wait()) if self._deaf else IDLE_SECONDS
+        if self._deadline is not None:
+            seconds = min(seconds, max(0.0, self._deadline - time.monotonic()))
+        with self._changed:
+            woken = self._changed.wait_for(self._something, seconds)
+        if not woken and (self._ended or self._faults.source_is_down):
+            self._beat()
+
+    def _something(self) -> bool:
+        return (
+            bool(self._orders)
+            or self._backlog.waiting > 0
+            or (self._backlog.ended and not self._ended)
+            or self._lines.ready
+        )
+
+    # -- the microphone
+
+    def _hear(self, samples: Samples) -> None:
+        begin, late, end = time.monotonic(), self._backlog.waiting, self._backlog.clock
+        counts = self.counts
+        self._mute.advance(len(samples))
+        if self._mute.muted:
+            self._tell(self.ear.drop("muted"))
+            self.ear.skip(end)
+            counts.skipped_seconds += len(samples) / self._rate
+            return
+        over = self._tell(self.ear.take(samples, end))
+        counts.audio_seconds += len(samples) / self._rate
+        counts.busy_seconds += (took := time.monotonic() - begin)
+        for _ in range(over):
+            counts.result(late + took)
+            self.engines.worked()
+
+    def _tell(self, events: Iterable[LiveEvent]) -> int:
+        """Publish what the ear says, as it says it; return how many utterances are over."""
+        over = 0
+        try:
+            for event in events:
+                self._publish(event)
+                self.counts.finals += isinstance(event, UtteranceFinal)
+                self.counts.rejected += isinstance(event, UtteranceRejected)
+                over += isinstance(event, UtteranceFinal | UtteranceRejected)
+        except EngineError as error:
+            self._engine_failed(error)
+        return over
+
+    def _mute_changed(self, now: MuteChanged) -> None:
+        if now.muted:
+            self._tell(self.ear.drop("muted"))
+        self._told = now
+        self._publish(now)
+        try:
+            self._mute.save()
+        except SttError as error:
+            self._faults.begin("state", error)
+        else:
+            self._faults.over("state", "the state folder can be written again")
+
+    # -- the engine
+
+    def _open(self) -> None:
+        """Open a model where there is none, and let the ear use it."""
+        self.engines.put_off()
+        if self.engines.current is None:
+            try:
+                self.engines.open(self.plan.open_engine)
+            except SttError as error:
+                self._faults.begin("model", error)
+                return
+        for code in ("model", "engine"):
+            self._faults.over(code, "the model is open")
+        self._use_engine()
+
+    def _use_engine(self) -> bool:
+        """Let the ear use the current engine with the current wishes; say whether it can."""
+        engine = self.engines.current
+        assert engine is not None, "called with an open engine"
+        try:
+            options = self.plan.options(engine.model, self._wishes)
+        except SttError as error:
+            self._faults.begin("settings", error)
+            return False
+        if not self._try(engine, options):
+            return False
+        self.ear.use(Hearing(engine, options, ids=self._ids, judge=self.plan.judge))
+        self._deaf = False
+        return True
+
+    def _try(self, engine: Engine, options: StreamOptions) -> bool:
+        """Find out what the engine cannot do now, and not when somebody speaks."""
+        try:
+            engine.stream(options).close()
+        except SttError as error:
+            self._faults.begin("settings", error)
+            return False
+        self._faults.over("settings", "the settings can be used")
+        self.ear.ask(options)
+        return True
+
+    def _renew(self, plan: Plan) -> None:
+        self._pending = None
+        before, wishes = self.plan, self._wishes
+        if plan.engine_key != before.engine_key:
+            try:
+                self.engines.open(plan.open_engine)
+            except SttError as error:
+                self._faults.begin("model", error)
+                plan = replace(plan, engine_key=before.engine_key, open_engine=before.open_engine)
+            else:
+                self._faults.over("model", "the model is open")
+        self.plan, self._wishes = plan, plan.wishes
+        if plan.ear_key != before.ear_key:
+            self.ear.change(plan.cutter(), plan.gate())
+        if self.engines.current is not None and not self._use_engine() and not self._deaf:
+            self._wishes = wishes  # go on as before rather than not at all
+        self._close_unused()
+
+    def _engine_failed(self, error: EngineError) -> None:
+        for event in self.ear.drop("fault"):
+            self._publish(event)
+            self.counts.rejected += isinstance(event, UtteranceRejected)
+        self.ear.use(None)
+        self._deaf = True
+        self._faults.begin("engine", error)
+        self._lines.fail(error)
+        self.engines.retire()
+        self._close_unused()
+        self.engines.put_off()
+
+    def _close_unused(self) -> None:
+        self.engines.close_unused(self._lines.engines())
+
+    # -- clients
+
+    def open_hearing(self, wishes: Wishes, model: ModelInfo, options: StreamOptions) -> Hearing:
+        """Return what recognises a client's audio.
+
+        ``options`` are what the wishes come to with that model. Raises :exc:`SttError`.
+        """
+        engine = self.engines.current
+        if engine is None:
+            raise EngineError("no model is open", "See the faults in the daemon's state")
+        if engine.model != model:  # another one was opened in between
+            options = self.plan.options(engine.model, wishes)
+        return Hearing(engine, options, ids=self._ids, judge=self.plan.judge)
+
+    def _serve(self, line: Line) -> None:
+        begin = time.monotonic()
+        self.counts.caller_audio_seconds += line.serve()
+        self.counts.caller_busy_seconds += time.monotonic() - begin
+        if line.over:
+            self._lines.remove(line)
+            self._close_unused()
