@@ -79,7 +79,7 @@ setup(
     packages=[*find_packages(include=["stt_service", "stt_service.*"]), "stt_service.bundled"],
     package_dir={"stt_service.bundled": "models"},
     package_data={
-        "stt_service": ["default.toml", "py.typed"],
+        "stt_service": ["default.toml", "py.typed", "phrases/*.yaml"],
         "stt_service.bundled": ["*.toml", "*.tflite", "*.ngram", "*.md", "*.yaml", "*.flac"],
     },
     cmdclass={"build_py": BuildAnew},

@@ -17,6 +17,7 @@ from stt_service.cli.wer import Errors, word_errors
 from stt_service.config import load
 from stt_service.decoder.alphabet import Alphabet
 from stt_service.decoder.phrases import build_grammar
+from stt_service.decoder.phrases.library import find
 from stt_service.engine.api import Engine, Samples, StreamOptions
 from stt_service.engine.native import NativeEngine
 from stt_service.engine.native.install import PACKAGES, install
@@ -26,7 +27,7 @@ from stt_service.settings import Settings
 RATE = 16_000
 SPEAKER = "theo"
 """The one of the digit set whom training leaves out; models/stt-en-small.md says so."""
-DIGITS = Path(__file__).parents[1] / "examples/phrases/digits.yaml"
+DIGITS = find("digits")
 TAIL = np.zeros(RATE // 4, np.int16)
 """libdeepspeech 0.9.3 fills its last window with what an earlier one left there."""
 

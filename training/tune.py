@@ -23,6 +23,7 @@ from stt_service.decoder.alphabet import Alphabet
 from stt_service.decoder.api import Grammar, Scorer
 from stt_service.decoder.confidence import Calibration, Signs, Weights
 from stt_service.decoder.phrases import PhraseGrammar, build_grammar
+from stt_service.decoder.phrases.library import find
 from stt_service.decoder.results import Result
 from stt_service.decoder.scorer import open_scorer
 from stt_service.decoder.search import Decoder
@@ -36,7 +37,6 @@ BEAM_WIDTH = 100
 """Hypotheses kept at each frame; wider ones change little and take longer."""
 CLIPS_PER_SET = 80
 """Held-out clips of each set, evenly taken."""
-PHRASES = Path(__file__).resolve().parents[1] / "examples" / "phrases"
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ def main(model: Path, scorer: Path, corpus: Path, output: Path) -> None:
     opened = open_scorer(scorer, alphabet)
     alpha, beta = choose_weights(heard, alphabet, step, opened)
     chosen = replace(opened, alpha=alpha, beta=beta)
-    grammars = [build_grammar(PHRASES / name, alphabet) for name in ("digits.yaml", "home.yaml")]
+    grammars = [build_grammar(find(name), alphabet) for name in ("digits", "home")]
     calibration = replace(
         calibrate(heard, alphabet, step, chosen),
         strict_slack=choose_slack(heard, alphabet, step, grammars),

@@ -87,8 +87,8 @@ def _log(result: Recognition | Failure) -> None:
 @click.option("--alternatives", type=int, metavar="N", help="Length of the n-best list.")
 @click.option(
     "--phrases",
-    type=click.Path(path_type=Path),
-    help="Sentence templates: a Home Assistant YAML file, a Mycroft folder, or plain lines.",
+    metavar="NAMES|FILE",
+    help="Sentence templates: of the library (lights,timers), or a file or folder of your own.",
 )
 @click.option(
     "--phrases-mode",
@@ -143,7 +143,7 @@ def transcribe(
     beam: int | None,
     threads: int | None,
     alternatives: int | None,
-    phrases: Path | None,
+    phrases: str | None,
     phrases_mode: Literal["strict", "bias"],
     hot_words: dict[str, float],
     vad: bool,
@@ -170,7 +170,7 @@ def transcribe(
         }
     )
     # After the settings, so that a mistake in them does not wait for the engine's imports.
-    from stt_service.app import Raw, Request  # noqa: PLC0415
+    from stt_service.app import Raw, Request, find_phrases  # noqa: PLC0415
     from stt_service.cli.batch import Reports, run  # noqa: PLC0415
     from stt_service.cli.sink import Display, open_sink  # noqa: PLC0415
     from stt_service.cli.tally import Tally  # noqa: PLC0415
@@ -183,7 +183,7 @@ def transcribe(
         raise click.UsageError("standard input can be read once only, and by one job")
     request = Request(
         settings=_shared(settings, jobs),
-        phrases=phrases,
+        phrases=None if phrases is None else find_phrases(phrases),
         phrases_mode=phrases_mode,
         hot_words=hot_words,
         vad=vad,

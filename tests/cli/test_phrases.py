@@ -58,3 +58,35 @@ def test_a_missing_file_is_named() -> None:
     """The program prints such faults in one line."""
     result = CliRunner().invoke(phrases_group, ["check", "nowhere.txt"])
     assert isinstance(result.exception, PhrasesError)
+
+
+def test_the_library_is_listed_and_shown() -> None:
+    """Names with their intents; a file as it is, to start one's own from."""
+    listed = CliRunner().invoke(phrases_group, ["list"]).output
+    assert "timers: " in listed
+    assert "StartTimer" in listed
+    shown = CliRunner().invoke(phrases_group, ["show", "timers"]).output
+    assert shown.startswith("# Timers")
+    assert "expansion_rules:" in shown
+
+
+def test_tests_are_run(tmp_path: Path) -> None:
+    """What is misunderstood is shown with its place; exit status 1."""
+    path = tmp_path / "own.yaml"
+    path.write_text(
+        "intents: {On: {data: [{sentences: [light on]}]}}\n"
+        "tests: [{sentences: [light on], intent: {name: On}}, {sentences: [light on]}]\n"
+    )
+    result = CliRunner().invoke(phrases_group, ["test", str(path)])
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        "own.yaml: tests[1]: 'light on' is On()",
+        "own: 1 of 2 as told",
+    ]
+    assert CliRunner().invoke(phrases_group, ["test", "lights,timers"]).exit_code == 0
+
+
+def test_a_file_without_tests_is_named(house: Path) -> None:
+    """Rather than pass."""
+    result = CliRunner().invoke(phrases_group, ["test", str(house)])
+    assert isinstance(result.exception, PhrasesError)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from stt_service.errors import PhrasesError
@@ -99,3 +99,40 @@ class PhraseBook:
     """In file order: of two that match one sentence, the first counts."""
     skip_words: tuple[str, ...] = ()
     """Words that may precede or follow any sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A sentence and what a phrase file says that it means."""
+
+    sentence: str
+    intent: str | None
+    """None: it must be none of the phrases."""
+    slots: Mapping[str, str]
+    place: str
+    """File and key, for messages."""
+
+
+def join(books: Sequence[PhraseBook]) -> PhraseBook:
+    """Make one book of several: all their templates in order, each with its own lists and rules.
+
+    Words that may surround the sentences of one may surround those of all. Raises
+    :exc:`PhrasesError` when they are of different languages, or too many together.
+    """
+    if len(books) == 1:
+        return books[0]
+    name = "+".join(book.id for book in books)
+    languages = {book.language for book in books}
+    if len(languages) > 1:
+        raise PhrasesError(
+            f"{name} are of different languages: {', '.join(sorted(languages))}",
+            "Number words and signs are read in one language; name files of one",
+        )
+    templates = tuple(template for book in books for template in book.templates)
+    if len(templates) > MAX_TEMPLATES:
+        raise PhrasesError(
+            f"{name} have {len(templates)} sentences, at most {MAX_TEMPLATES} are taken",
+            "Name fewer files",
+        )
+    skipped = dict.fromkeys(word for book in books for word in book.skip_words)
+    return PhraseBook(name, books[0].language, templates, tuple(skipped))

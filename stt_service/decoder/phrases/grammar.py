@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
-from pathlib import Path
 from typing import Literal
 
 from stt_service.decoder.alphabet import SPACE, Alphabet
@@ -17,7 +16,7 @@ from stt_service.decoder.phrases.book import PhraseBook
 from stt_service.decoder.phrases.closure import vocabulary
 from stt_service.decoder.phrases.network import Match
 from stt_service.decoder.phrases.parts import Parts, compile_book
-from stt_service.decoder.phrases.readers import read_phrases
+from stt_service.decoder.phrases.readers import Source, read_phrases
 from stt_service.decoder.phrases.spelling import Speller, UnspellableError
 from stt_service.decoder.phrases.trie import build_trie
 from stt_service.decoder.phrases.walk import Walker
@@ -183,12 +182,12 @@ class PhraseGrammar(Grammar):
 
 
 def build_grammar(
-    source: Path | str,
+    source: Source,
     alphabet: Alphabet,
     mode: Mode = "strict",
     weight: float = DEFAULT_WEIGHT,
 ) -> PhraseGrammar:
-    """Build phrases from a file or folder (``Path``) or from the text of one (``str``).
+    """Build phrases from files or folders (``Path``) or from the text of one (``str``).
 
     ``weight`` (0..1) is the share of the phrases in bias mode. Sentences that the alphabet cannot
     spell are left out and named in :attr:`PhraseGrammar.warnings`. Raises :exc:`PhrasesError`

@@ -18,6 +18,7 @@ from stt_service.decoder.phrases.book import (
     Range,
     Scope,
     Template,
+    Trial,
     Value,
     Wildcard,
 )
@@ -67,6 +68,26 @@ def read_yaml(name: str, files: dict[str, str]) -> PhraseBook:
             "Use lists instead of writing out every sentence",
         )
     return PhraseBook(name, language or "en", tuple(templates), tuple(skip_words))
+
+
+def read_trials(file: str, text: str) -> list[Trial]:
+    """Read Home Assistant's form of tests: sentences, and the intent and slots they must have.
+
+    Sentences without an intent must be none of the phrases. Raises :exc:`PhrasesError`.
+    """
+    trials: list[Trial] = []
+    for i, raw in enumerate(_get(_load(file, text), "tests", list, file) or []):
+        place = f"{file}: tests[{i}]"
+        entry = _typed(raw, dict, place)
+        intent = _get(entry, "intent", dict, place) or {}
+        name = _get(intent, "name", str, f"{place}.intent")
+        slots = {
+            key: _typed(value, str, f"{place}.intent.slots.{key}")
+            for key, value in (_get(intent, "slots", dict, f"{place}.intent") or {}).items()
+        }
+        sentences = _texts(entry, "sentences", place)
+        trials += [Trial(sentence, name, slots, place) for sentence in sentences]
+    return trials
 
 
 def _intent(intents: dict[str, Any], intent: str, place: str, scope: Scope) -> Iterator[Template]:

@@ -7,7 +7,7 @@ text: a template a line, ``[IntentName]`` alone on a line opens an intent, ``#``
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from stt_service.decoder.phrases.book import (
@@ -17,10 +17,12 @@ from stt_service.decoder.phrases.book import (
     PhraseBook,
     Scope,
     Template,
+    Trial,
     Value,
     Wildcard,
+    join,
 )
-from stt_service.decoder.phrases.home_assistant import read_yaml
+from stt_service.decoder.phrases.home_assistant import read_trials, read_yaml
 from stt_service.errors import PhrasesError
 
 TEXT_ID = "phrases"
@@ -36,15 +38,16 @@ _FILE_NAME = re.compile(r"[\w-][\w.-]{0,99}")
 _ANY_WORD = re.compile(r"(?<!\S):0(?!\S)")
 
 
-def read_phrases(source: Path | str) -> PhraseBook:
-    """Read a file or a folder (``Path``), or the text of one (``str``).
+Source = Path | str | Sequence[Path]
+"""A file or a folder, the text of one, or several files and folders."""
 
-    Raises :exc:`PhrasesError` naming the file and the place in it.
-    """
+
+def read_phrases(source: Source) -> PhraseBook:
+    """Read phrases. Raises :exc:`PhrasesError` naming the file and the place in it."""
+    if not isinstance(source, (str, Path)):
+        return join([read_phrases(path) for path in source])
     if isinstance(source, str):
-        if _YAML_TEXT.search(source):
-            return read_yaml(TEXT_ID, {TEXT_ID: source})
-        return _book(TEXT_ID, list(_sections(source, TEXT_ID, TEXT_ID)))
+        return _read_text(source)
     if source.is_dir():
         return _read_folder(source)
     if source.suffix in _YAML:
@@ -52,6 +55,17 @@ def read_phrases(source: Path | str) -> PhraseBook:
     if source.suffix in _MYCROFT:
         return _read_mycroft(source.stem, source.parent, [source])
     return _book(source.stem, list(_sections(_read(source), source.stem, source.name)))
+
+
+def _read_text(text: str) -> PhraseBook:
+    if _YAML_TEXT.search(text):
+        return read_yaml(TEXT_ID, {TEXT_ID: text})
+    return _book(TEXT_ID, list(_sections(text, TEXT_ID, TEXT_ID)))
+
+
+def read_tests(path: Path) -> list[Trial]:
+    """Read what stands under ``tests:`` of a YAML file. Raises :exc:`PhrasesError`."""
+    return read_trials(path.name, _read(path))
 
 
 def _read(path: Path) -> str:
