@@ -19,7 +19,7 @@ from training.prepare import prepare
 def direct_to_reverberant(impulse: np.ndarray) -> float:
     """Decibels of the first 2.5 ms over all that follows."""
     power = np.square(impulse.astype(float))
-    return 10 * np.log10(power[:56].sum() / power[56:].sum())
+    return float(10 * np.log10(power[:56].sum() / power[56:].sum()))
 
 
 def test_simulated_rooms_sound_farther_away_with_distance(tmp_path: Path) -> None:
@@ -28,7 +28,8 @@ def test_simulated_rooms_sound_farther_away_with_distance(tmp_path: Path) -> Non
     entries = read_manifest(folder)
     assert len(entries) == 24
     assert all(entry.transcript == "" for entry in entries)
-    near, far = [], []
+    near: list[float] = []
+    far: list[float] = []
     for entry in entries:
         impulse, rate = soundfile.read(entry.path)
         assert rate == 16000
