@@ -5,8 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stt_service.decoder.api import Scorer
 from stt_service.decoder.hotwords import HotWords
-from tests.decoder.kit import Bigrams
+from stt_service.decoder.search import Decoder
+from tests.decoder.kit import LETTERS, Bigrams, kernels, speak, word_lexicon
+
+KERNELS = pytest.mark.parametrize("kernel", kernels(), ids=["numpy", "c"][: len(kernels())])
+VOCABULARY = ["a", "ab", "ac", "b"]
+ALPHA = 0.5
 
 
 def paid(model, text):
@@ -115,3 +121,48 @@ def test_releasing_keeps_what_is_asked_for():
     model.release({kept})
     assert base.released == [{0, 1}]
     assert np.array_equal(model.score([kept, model.start()], ["b", "b"])[0][:1], expected)
+
+
+class Even(Bigrams):
+    """A language model to which all words are alike, so that only boosts tell them apart."""
+
+    def __init__(self):
+        super().__init__(VOCABULARY)
+        self._table[:] = -1.0
+
+
+def hear(kernel, hot_words, *, doubt):
+    """The text of "b a? b", where the second letter is b rather than c by ``doubt`` in log."""
+    frames = speak(LETTERS, "b ab b", sure=0.98)
+    unsure = int(np.flatnonzero(frames.argmax(axis=1) == LETTERS.index["b"])[1])
+    share = 1 / (1 + np.exp(-doubt))
+    frames[unsure] = 0.001
+    frames[unsure, [LETTERS.index["b"], LETTERS.index["c"]]] = 0.997 * share, 0.997 * (1 - share)
+    scorer = Scorer("even", Even(), word_lexicon(LETTERS, VOCABULARY), ALPHA, 0.0)
+    stream = Decoder(LETTERS, scorer=scorer, frame_step=0.02, kernel=kernel).stream(
+        16, hot_words=hot_words
+    )
+    stream.advance(frames)
+    return stream.finish(len(frames) * 0.02).text
+
+
+@KERNELS
+def test_a_boost_turns_a_doubt_of_its_size(kernel):
+    """Weighed by alpha, a boost of 4 outweighs a doubt below 2, and none above."""
+    assert hear(kernel, {}, doubt=1.8) == "b ab b"
+    assert hear(kernel, {"ac": 4.0}, doubt=1.8) == "b ac b"
+    assert hear(kernel, {"ac": 4.0}, doubt=2.2) == "b ab b"
+    assert hear(kernel, {"ab": -4.0}, doubt=1.8) == "b ac b"
+
+
+@KERNELS
+def test_a_phrase_is_boosted_as_a_whole(kernel):
+    """All of it is worth the boost; half of it nothing."""
+    assert hear(kernel, {"b ac b": 4.0}, doubt=1.8) == "b ac b"
+    assert hear(kernel, {"ac a": 4.0}, doubt=1.8) == "b ab b"
+
+
+@KERNELS
+def test_a_boost_in_the_recommended_range_puts_no_word_where_none_was(kernel):
+    """What is clear stays as it is."""
+    assert hear(kernel, {"ac": 8.0, "a": 8.0}, doubt=6.5) == "b ab b"
