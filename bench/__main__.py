@@ -85,6 +85,15 @@ def stability() -> None:
 
 
 @bench.command()
+@click.option("--beam", default=100, show_default=True)
+def hotwords(beam: int) -> None:
+    """Recall and false insertions of boosted words, left-out speakers, bundled model."""
+    from bench.hotwords import HEADER, run  # noqa: PLC0415
+
+    _show(HEADER, run(beam))
+
+
+@bench.command()
 @click.option("--cases", default=10_000, show_default=True)
 @click.option("--seed", default=0, show_default=True, help="Seed of the first case.")
 def fuzz(cases: int, seed: int) -> None:
