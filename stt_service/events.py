@@ -141,6 +141,7 @@ class Level:
 @dataclass(frozen=True, slots=True)
 class MuteChanged:
     """Whether the microphone is listened to."""
+
     muted: bool
     reasons: tuple[str, ...]
     """Who or what mutes it, each counted once; empty when nobody does."""

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -32,9 +33,10 @@ def default_runtime_dir() -> Path:
     given = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]  # systemd's, for a unit
     if given:
         return Path(given)
-    import platformdirs  # noqa: PLC0415
-
-    return platformdirs.user_runtime_path("stt-service")
+    session = os.environ.get("XDG_RUNTIME_DIR")
+    if session:
+        return Path(session) / "stt-service"
+    return Path(tempfile.gettempdir()) / f"stt-service-{os.getuid()}"
 
 
 def _usable(value: object) -> object:
@@ -160,7 +162,7 @@ class ListenerSettings(_Section):
     wake_phrases: Names
     wake_window: Seconds
     listen_window: Seconds
-    phrases: Unset | FilePath
+    phrases: Annotated[str, Field(min_length=1, max_length=4096)]
     phrases_mode: Literal["strict", "bias"]
     hot_words: Names
     min_confidence: Annotated[Real, Field(ge=0, le=1)]

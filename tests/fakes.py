@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import queue
+from collections.abc import Iterator, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
+from stt_service.audio.api import AudioFormat, AudioSource, Block
 from stt_service.engine.api import Engine, ModelInfo, Samples, Stream, StreamOptions
-from stt_service.errors import EngineError
+from stt_service.errors import AudioError, EngineError
 from stt_service.events import Alternative, Partial, Transcript, Word
+from stt_service.segmenter import SegmenterSettings, UtteranceCutter
+from stt_service.vad.api import Vad
 
 
 class FakeStream(Stream):
@@ -63,9 +68,9 @@ class FakeEngine(Engine):
     poison = 666
     """A sample on which the library fails."""
 
-    def __init__(self) -> None:
+    def __init__(self, rate: int = 100) -> None:
         self.name = "litert"
-        self.model = ModelInfo("fake", tuple("loud "), 100, 0.02, 10)
+        self.model = ModelInfo("fake", tuple("loud "), rate, 0.02, 10)
         self.scorer_id = None
         self.streams: list[FakeStream] = []
 
@@ -79,3 +84,74 @@ class FakeEngine(Engine):
     def close(self) -> None:
         for stream in self.streams:
             stream.close()
+
+
+class FakeVad(Vad):
+    """Hears speech in frames of a twentieth of a second that begin with another sample than 0."""
+
+    def __init__(self, rate: int = 100) -> None:
+        self.rate = rate
+        self.frame = rate // 20
+
+    def is_speech(self, frame: NDArray[np.int16]) -> bool:
+        return bool(frame[0])
+
+    def reset(self) -> None:
+        """Nothing to forget."""
+
+
+CUTS = SegmenterSettings(
+    start_window=0.1,
+    start_ratio=1.0,
+    end_window=0.2,
+    end_ratio=1.0,
+    pre_roll=0.05,
+    tail=0.05,
+    min_speech=0.05,
+    max_length=10.0,
+    soft_length=10.0,
+)
+"""An utterance starts with 0.1 s of sound, ends with 0.2 s of silence, and takes 0.05 s along."""
+
+
+def fake_cutter(rate: int = 100) -> UtteranceCutter:
+    """Return a real cutter that goes by the samples being 0 or not."""
+    return UtteranceCutter(FakeVad(rate), CUTS)
+
+
+def audio(*lengths: int) -> Samples:
+    """Return silence, sound, silence, sound..., each of so many samples."""
+    return np.concatenate([np.full(n, 9 * (i % 2), np.int16) for i, n in enumerate(lengths)])
+
+
+class FakeSource(AudioSource):
+    """A live source at 16 kHz that delivers what a test puts into it; any thread may close it."""
+
+    live = True
+
+    def __init__(self) -> None:
+        self.format = AudioFormat(16_000, 1, "fake")
+        self._blocks: queue.SimpleQueue[Samples | AudioError | None] = queue.SimpleQueue()
+        self.closed = False
+
+    def put(self, samples: Samples) -> None:
+        """Deliver a block."""
+        self._blocks.put(samples)
+
+    def fail(self, error: AudioError) -> None:
+        """Break off."""
+        self._blocks.put(error)
+
+    def end(self) -> None:
+        """Deliver no more."""
+        self._blocks.put(None)
+
+    def blocks(self) -> Iterator[Block]:
+        while (block := self._blocks.get()) is not None:
+            if isinstance(block, AudioError):
+                raise block
+            yield block[:, np.newaxis]
+
+    def close(self) -> None:
+        self.closed = True
+        self.end()

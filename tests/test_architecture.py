@@ -24,6 +24,8 @@ LAYERS = (
         "decoder",
         "engine.api",
         "hub",
+        "locks",
+        "notify",
         "listener.api",
         "segmenter",
         "length_cutter",
@@ -31,7 +33,7 @@ LAYERS = (
     },
     {"audio", "engine", "models", "vad"},
     {"hearing", "listener", "transcriber", "tuning"},
-    {"app", "app_audio"},
+    {"app", "app_audio", "app_daemon", "app_listener"},
     {"cli", "__main__"},
 )
 """Lowest first; the longest matching name decides. A module imports its own layer and lower."""

@@ -38,6 +38,7 @@ COMMANDS = {
     "engine": ("stt_service.cli.engine:engine_group", "Fetch and check recognition libraries."),
     "models": ("stt_service.cli.models:models_group", "List, install and choose models."),
     "phrases": ("stt_service.cli.phrases:phrases_group", "Check phrase files."),
+    "run": ("stt_service.cli.run:run", "Listen and never stop listening."),
     "scorer": ("stt_service.cli.scorer:scorer_group", "Build and inspect language models."),
     "transcribe": ("stt_service.cli.transcribe:transcribe", "Turn recordings into text."),
     "tune": ("stt_service.cli.tune:tune", "Show how settings cut recordings into utterances."),

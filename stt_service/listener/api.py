@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from stt_service.engine.api import ModelInfo, Samples
 from stt_service.errors import SttError
@@ -25,8 +26,9 @@ class BusyError(SttError):
 class Wishes:
     """What a client wants of recognition; scoped to that client, or to the microphone."""
 
-    phrases: str | None = None
-    """A phrase file's content or a library name, as :mod:`stt_service.decoder.phrases` reads it."""
+    phrases: str | tuple[Path, ...] | None = None
+    """A phrase file's content, or names of the library parted by commas. Paths come from the
+    settings only: no client reads files."""
     phrases_mode: str = "strict"
     """``strict`` or ``bias``."""
     hot_words: Mapping[str, float] = field(default_factory=dict)
@@ -108,7 +110,11 @@ class Control(ABC):
 
     @abstractmethod
     def listen(self) -> None:
-        """Begin an utterance now, without waiting for speech or a wake word (push to talk)."""
+        """Open the gate now: the next utterance counts, and half a second before it is taken along.
+
+        Where nobody begins to speak in time, an utterance is rejected for ``silence``. Without
+        effect in the mode that listens anyway.
+        """
 
     @abstractmethod
     def wish(self, wishes: Wishes) -> None:

@@ -160,7 +160,8 @@ class WakePhrase(Gate):
     def _partial(self, heard: UtterancePartial) -> list[LiveEvent]:
         events: list[LiveEvent] = []
         if not self._woken:
-            self._woken = self._opening(heard.partial.stable.split())
+            words = heard.partial.stable.split()
+            self._woken = [] if self._may_grow(words) else self._opening(words)
             if not self._woken:
                 return []
             events.append(WakeHeard(" ".join(self._woken), heard.end))
@@ -191,6 +192,10 @@ class WakePhrase(Gate):
     def _announce(self) -> list[LiveEvent]:
         started, self._started = self._started, None
         return [] if started is None else [started]
+
+    def _may_grow(self, words: list[str]) -> bool:
+        """Whether further words may make a longer phrase of these."""
+        return any(len(one) > len(words) and one[: len(words)] == words for one in self._phrases)
 
     def _opening(self, words: list[str]) -> list[str]:
         """Return the phrase that the words begin with."""

@@ -45,13 +45,15 @@ class Listener(Control):
         callers: int = 8,
         caller_backlog: float = 30.0,
         beat: Callable[[], None] = lambda: None,
+        on_open: Callable[[], None] = lambda: None,
         on_end: Callable[[], None] = lambda: None,
         on_crash: Callable[[], None] = lambda: None,
     ) -> None:
         """Nothing runs yet. ``rate`` in hertz is that of the model and of all audio within.
 
         ``callers`` clients are served at once, of each of which ``caller_backlog`` seconds may
-        wait. ``beat`` is called while audio flows; ``on_end`` when the source has ended and all
+        wait. ``beat`` is called while audio flows; ``on_open`` when it was first
+        tried to open a model, with whatever success; ``on_end`` when the source has ended and all
         of it is recognised; ``on_crash`` when a thread has died of a mistake in the program.
         """
         self._rate = rate
@@ -72,21 +74,31 @@ class Listener(Control):
             faults=self._faults,
             publish=publish,
             beat=beat,
+            on_open=on_open,
             on_end=on_end,
         )
+        self._name = ""
+        self._open_source: Callable[[], AudioSource] | None = None
         self._source: AudioSource | None = None
         self._channel: int | None = None
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
 
-    def start(self, source: AudioSource, *, channel: int | None = None) -> None:
-        """Begin. The source is closed when the listener stops; ``channel`` None mixes all."""
-        self._source = source
+    def start(
+        self, name: str, open_source: Callable[[], AudioSource], *, channel: int | None = None
+    ) -> None:
+        """Begin. ``name`` is the source's until it is open; ``channel`` None mixes all.
+
+        ``open_source`` is called by the capture thread and may block; when it raises
+        :exc:`AudioError`, that is a fault.
+        """
+        self._name = name
+        self._open_source = open_source
         self._channel = channel
         if self._mute.complaint:
             self._faults.begin("state", SttError(self._mute.complaint, "Muted: unmute it"))
-        for name, run in (("recognise", self._worker.run), ("capture", self._capture)):
-            thread = threading.Thread(target=self._guard, args=(run,), name=name, daemon=True)
+        for title, run in (("recognise", self._worker.run), ("capture", self._capture)):
+            thread = threading.Thread(target=self._guard, args=(run,), name=title, daemon=True)
             self._threads.append(thread)
             thread.start()
 
@@ -103,13 +115,18 @@ class Listener(Control):
         self._worker.stop(drain)
         worker.join(drain + STOP_SECONDS)
         self._stopping.set()
-        assert self._source is not None, "started with a source"
-        if self._source.live:
-            self._source.close()
+        source = self._source
+        if source is not None and source.live:
+            source.close()
         else:
             self._backlog.end()  # it may be waiting for its turn
-        capture.join(STOP_SECONDS)
+        capture.join(STOP_SECONDS if source is not None else 0)
         return not worker.is_alive()
+
+    @property
+    def deaf(self) -> bool:
+        """Somebody knows already why no audio comes."""
+        return self._faults.source_is_down
 
     def reload(self, plan: Plan) -> None:
         """Go on with another plan, from the next utterance on."""
@@ -125,7 +142,7 @@ class Listener(Control):
         judged, voiced = worker.ear.judged, worker.ear.voiced
         return State(
             ready=worker.recognises and not self._faults.source_is_down,
-            source=source.format.name if source is not None else "",
+            source=source.format.name if source is not None else self._name,
             muted=mute.muted,
             mute_reasons=mute.reasons,
             speaking=worker.ear.speaking,
@@ -206,11 +223,11 @@ class Listener(Control):
     # -- the threads
 
     def _capture(self) -> None:
-        source = self._source
-        assert source is not None, "started with a source"
-        put = self._backlog.put if source.live else self._backlog.put_in_turn
+        assert self._open_source is not None, "started with a source"
         try:
-            with source:
+            with self._open_source() as source:
+                self._source = source
+                put = self._backlog.put if source.live else self._backlog.put_in_turn
                 for samples in mono_blocks(source, self._rate, channel=self._channel):
                     if self._stopping.is_set():
                         return

@@ -54,12 +54,14 @@ class Worker:
         faults: Faults,
         publish: Callable[[LiveEvent], None],
         beat: Callable[[], None] = lambda: None,
+        on_open: Callable[[], None] = lambda: None,
         on_end: Callable[[], None] = lambda: None,
     ) -> None:
         """``changed`` is the condition of backlog and lines; ``rate`` in hertz that of all audio.
 
-        ``beat`` is called as long as audio flows, or somebody knows why it does not; ``on_end``
-        when the source has ended and all of it has been recognised.
+        ``beat`` is called as long as audio flows, or somebody knows why it does not; ``on_open``
+        when it was first tried to open a model; ``on_end`` when the source has ended and all of
+        it has been recognised.
         """
         self.counts = Counts()
         self.engines = Engines(rate)
@@ -73,6 +75,7 @@ class Worker:
         self._faults = faults
         self._publish = publish
         self._beat = beat
+        self._on_open = on_open
         self._on_end = on_end
         self._orders: deque[Callable[[], None]] = deque()
         self._lines = lines
@@ -136,6 +139,8 @@ class Worker:
     def run(self) -> None:
         """Work until :meth:`stop`."""
         try:
+            self._open()
+            self._on_open()
             while not self._may_stop():
                 self._step()
             self._tell(self.ear.cut())
