@@ -141,8 +141,7 @@ def _as_text(name: str, examined: Examined) -> str:
     lines = [
         name,
         f"  {examined.duration:.2f} s, of which {speech}, the rest at {level(examined.noise_db)}",
-        f"  utterances: {len(examined.cuts)}; {pause}; "
-        + f"speech in none {examined.missed_seconds:.2f} s",
+        f"  utterances: {len(examined.cuts)}; {pause}; in none {examined.missed_seconds:.2f} s",
     ]
     lines += [
         f"    {cut.start:8.2f} to {cut.end:8.2f} s  {cut.end - cut.start:6.2f} s  "
