@@ -82,7 +82,7 @@ class Worker:
         self._wishes = plan.wishes
         self._deaf = True  # the ear has no hearing
         self._pending: Plan | None = None
-        self._told: MuteChanged | None = None
+        self._told = MuteChanged(muted=False, reasons=())
         self._ended = False
         self._deadline: float | None = None
 
@@ -198,8 +198,9 @@ class Worker:
     def _hear(self, samples: Samples) -> None:
         begin, late, end = time.monotonic(), self._backlog.waiting, self._backlog.clock
         counts = self.counts
+        muted = self._mute.muted
         self._mute.advance(len(samples))
-        if self._mute.muted:
+        if muted:
             self._tell(self.ear.drop("muted"))
             self.ear.skip(end)
             counts.skipped_seconds += len(samples) / self._rate
