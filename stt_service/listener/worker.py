@@ -217,9 +217,9 @@ class Worker:
         over = 0
         try:
             for event in events:
-                self._publish(event)
                 self.counts.finals += isinstance(event, UtteranceFinal)
                 self.counts.rejected += isinstance(event, UtteranceRejected)
+                self._publish(event)
                 over += isinstance(event, UtteranceFinal | UtteranceRejected)
         except EngineError as error:
             self._engine_failed(error)
