@@ -22,7 +22,7 @@ from stt_service.decoder.alphabet import SPACE, Alphabet
 from stt_service.decoder.api import Hypothesis
 from stt_service.decoder.kernels import Kernel
 
-WHOLE_SECONDS = 10.0
+WHOLE_SECONDS = 15.0
 """Nothing is given up in an utterance until it is this long: a command or a sentence is searched
 to its end as the original library does, and comes out the same."""
 MAX_UNSETTLED_SECONDS = 2.0
