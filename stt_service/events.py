@@ -92,6 +92,8 @@ class UtterancePartial:
     partial: Partial
     end: float
     """Seconds; the sample after the last one heard."""
+    start: float = 0.0
+    """Seconds; that of its :class:`UtteranceStarted`, for those who have missed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,5 +169,17 @@ class Recovered:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class ReadyChanged:
+    """Whether what is said now would be recognised."""
+
+    ready: bool
+    """The model is open and the source delivers."""
+    source: str
+    """Name of the microphone, file or command."""
+    model: str | None
+    """Id of the acoustic model, None until one is open."""
+
+
 Heard = UtteranceStarted | UtterancePartial | UtteranceFinal | UtteranceRejected
-LiveEvent = Heard | WakeHeard | Level | MuteChanged | Fault | Recovered
+LiveEvent = Heard | WakeHeard | Level | MuteChanged | Fault | Recovered | ReadyChanged

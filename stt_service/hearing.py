@@ -133,7 +133,8 @@ class Hearing(Closing):
             partial = self._stream.partial()
             if partial.text and partial != self._shown:
                 self._shown = partial
-                yield UtterancePartial(self._id, partial, (self._start + self._fed) / self._rate)
+                start, end = self._start, self._start + self._fed
+                yield UtterancePartial(self._id, partial, end / self._rate, start / self._rate)
 
     def _end(self) -> Heard:
         assert self._stream is not None, "an end comes after its start"

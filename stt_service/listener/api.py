@@ -60,6 +60,8 @@ class State:
     """Clients whose audio is being recognised."""
     counts: Mapping[str, float]
     """Counters and gauges by name, for metrics: frames, overflows, drops, seconds of speech..."""
+    wishes: Wishes = field(default_factory=Wishes)
+    """What the microphone is listened to for now: who changes one of them keeps the others."""
 
 
 class Caller(ABC):

@@ -162,6 +162,7 @@ class Listener(Control):
                 "vad_speech_frames_total": voiced,
                 "engines_opened_total": worker.engines.opened,
             },
+            wishes=worker.wishes,
         )
 
     def mute(self, reason: str) -> None:

@@ -99,6 +99,11 @@ class Worker:
         """Whether the microphone's audio goes to a model."""
         return not self._deaf
 
+    @property
+    def wishes(self) -> Wishes:
+        """What the microphone is listened to for."""
+        return self._wishes
+
     def listen(self) -> None:
         """Open the microphone's gate."""
         self.order(self.ear.listen)
