@@ -16,7 +16,7 @@ from stt_service.audio.backlog import DEFAULT_SECONDS, Backlog
 from stt_service.audio.resample import mono_blocks
 from stt_service.engine.api import ModelInfo
 from stt_service.errors import AudioError, EngineError, SttError
-from stt_service.events import Fault, Heard, LiveEvent, Recovered
+from stt_service.events import Fault, Heard, LiveEvent, ReadyChanged, Recovered
 from stt_service.listener.api import Caller, Control, State, Wishes
 from stt_service.listener.faults import Faults
 from stt_service.listener.line import Line
@@ -73,6 +73,7 @@ class Listener(Control):
             mute=mute,
             faults=self._faults,
             publish=publish,
+            readiness=self._readiness,
             beat=beat,
             on_open=on_open,
             on_end=on_end,
@@ -105,6 +106,7 @@ class Listener(Control):
     def report(self, event: Fault | Recovered) -> None:
         """Take what a source says of its device."""
         self._faults.report(event)
+        self._look()
 
     def stop(self, drain: float) -> bool:
         """End; the utterance under way gets ``drain`` seconds.
@@ -132,6 +134,14 @@ class Listener(Control):
         """Go on with another plan, from the next utterance on."""
         self._worker.reload(plan)
 
+    def _readiness(self) -> ReadyChanged:
+        source, engine = self._source, self._worker.engines.current
+        return ReadyChanged(
+            ready=self._worker.recognises and not self._faults.source_is_down,
+            source=source.format.name if source is not None else self._name,
+            model=engine.model.id if engine is not None else None,
+        )
+
     # -- Control
 
     def state(self) -> State:
@@ -140,9 +150,10 @@ class Listener(Control):
         faults = self._faults.now()
         source = self._source
         judged, voiced = worker.ear.judged, worker.ear.voiced
+        ready = self._readiness()
         return State(
-            ready=worker.recognises and not self._faults.source_is_down,
-            source=source.format.name if source is not None else self._name,
+            ready=ready.ready,
+            source=ready.source,
             muted=mute.muted,
             mute_reasons=mute.reasons,
             speaking=worker.ear.speaking,
@@ -167,14 +178,14 @@ class Listener(Control):
 
     def mute(self, reason: str) -> None:
         self._mute.mute(reason)
-        self._changed_mute()
+        self._look()
 
     def unmute(self, reason: str | None = None) -> None:
         self._leave_muted(lambda: self._mute.unmute(reason))
 
     def pause(self, reason: str, seconds: float | None = None) -> None:
         self._mute.pause(reason, seconds)
-        self._changed_mute()
+        self._look()
 
     def resume(self, reason: str) -> None:
         self._leave_muted(lambda: self._mute.resume(reason))
@@ -183,10 +194,11 @@ class Listener(Control):
         if self._mute.muted:
             self._backlog.clear()  # what was said meanwhile is heard by nobody
         change()
-        self._changed_mute()
+        self._look()
 
-    def _changed_mute(self) -> None:
-        self._worker.order(lambda: None)  # it looks at the switch before anything else
+    def _look(self) -> None:
+        """Have the worker look at the mute switch and at faults before anything else."""
+        self._worker.order(lambda: None)
 
     def listen(self) -> None:
         self._worker.listen()

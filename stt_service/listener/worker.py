@@ -53,15 +53,17 @@ class Worker:
         mute: MuteSwitch,
         faults: Faults,
         publish: Callable[[LiveEvent], None],
+        readiness: Callable[[], LiveEvent] | None = None,
         beat: Callable[[], None] = lambda: None,
         on_open: Callable[[], None] = lambda: None,
         on_end: Callable[[], None] = lambda: None,
     ) -> None:
         """``changed`` is the condition of backlog and lines; ``rate`` in hertz that of all audio.
 
-        ``beat`` is called as long as audio flows, or somebody knows why it does not; ``on_open``
-        when it was first tried to open a model; ``on_end`` when the source has ended and all of
-        it has been recognised.
+        ``readiness`` says whether what is said now would be recognised, which is published
+        when it changes. ``beat`` is called as long as audio flows, or somebody knows why it does
+        not; ``on_open`` when it was first tried to open a model; ``on_end`` when the source has
+        ended and all of it has been recognised.
         """
         self.counts = Counts()
         self.engines = Engines(rate)
@@ -83,6 +85,8 @@ class Worker:
         self._deaf = True  # the ear has no hearing
         self._pending: Plan | None = None
         self._told = MuteChanged(muted=False, reasons=())
+        self._readiness = readiness
+        self._ready: LiveEvent | None = None
         self._ended = False
         self._deadline: float | None = None
 
@@ -165,6 +169,9 @@ class Worker:
             self._orders.popleft()()
         elif self._told != (now := self._mute.now()):
             self._mute_changed(now)
+        elif self._readiness is not None and self._ready != (ready := self._readiness()):
+            self._ready = ready
+            self._publish(ready)
         elif self._pending is not None and not self.ear.speaking:
             self._renew(self._pending)
         elif self._deaf and not self.engines.wait():

@@ -12,7 +12,7 @@ import pytest
 
 from stt_service.engine.api import StreamOptions
 from stt_service.errors import SttError
-from stt_service.events import Level, LiveEvent
+from stt_service.events import Level, LiveEvent, ReadyChanged
 from stt_service.hearing import Judge
 from stt_service.length_cutter import LengthCutter
 from stt_service.listener.api import Wishes
@@ -36,7 +36,7 @@ class Heap:
 
     def put(self, event: object) -> None:
         with self._changed:
-            if not isinstance(event, Level):
+            if not isinstance(event, Level | ReadyChanged):
                 self.events.append(event)
                 self._changed.notify_all()
 

@@ -12,6 +12,7 @@ from stt_service.errors import AudioError, EngineError, ModelError, SttError
 from stt_service.events import (
     Fault,
     MuteChanged,
+    ReadyChanged,
     Recovered,
     UtteranceFinal,
     UtteranceRejected,
@@ -42,6 +43,25 @@ def test_what_is_said_is_published(stage: Stage) -> None:
     assert (state.ready, state.source, state.engine, state.faults) == (True, "fake", "litert", ())
     assert state.counts["finals_total"] == 1
     eventually(lambda: listener.state().counts["audio_seconds_total"] == 1.5)
+
+
+def test_readiness_is_told_when_it_changes(stage: Stage) -> None:
+    """With a model and a source; a fault of the source ends it."""
+    told: list[tuple[bool, str | None]] = []
+    publish = stage.publish
+
+    def note(event: object) -> None:
+        if isinstance(event, ReadyChanged):
+            told.append((event.ready, event.model))
+        publish(event)
+
+    stage.publish = note
+    listener = stage.start()
+    eventually(lambda: told == [(True, "fake")])
+    listener.report(Fault("microphone-lost", "gone"))
+    eventually(lambda: told == [(True, "fake"), (False, "fake")])
+    listener.report(Recovered("microphone-lost", "back"))
+    eventually(lambda: told[2:] == [(True, "fake")])
 
 
 def test_the_end_of_the_source_is_told_when_all_is_recognised(stage: Stage) -> None:
