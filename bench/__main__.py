@@ -77,6 +77,15 @@ def accuracy(peer: bool, noise: bool, only: tuple[str, ...]) -> None:
 
 
 @bench.command()
+@click.option("--limit", type=int, help="Recordings; all by default, which takes half an hour.")
+def microphone(limit: int | None) -> None:
+    """Finals of coffee orders through PulseAudio and PyAudio, against those of the files."""
+    from bench.microphone import HEADER, run  # noqa: PLC0415 -- needs PulseAudio
+
+    _show(HEADER, run(limit))
+
+
+@bench.command()
 def stability() -> None:
     """How soon words are stable in long speech, and what that costs in errors."""
     from bench.stability import HEADER, run  # noqa: PLC0415
