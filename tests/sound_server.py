@@ -57,7 +57,7 @@ class SoundServer:
         self._process = subprocess.Popen(
             [
                 *("pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1"),
-                *("--use-pid-file=no", "-L"),
+                *("--use-pid-file=no", "--resample-method=speex-float-10", "-L"),
                 f"module-native-protocol-unix auth-anonymous=1 socket={folder}/native",
             ],
             stdout=self._log,

@@ -119,6 +119,34 @@ def test_long_utterances_end_at_the_first_short_pause():
     assert found == [(0, 470, "length"), (470, 810, "silence")]
 
 
+def test_after_an_end_the_next_start_is_looked_for_at_once():
+    """Speech right after the end is the next utterance, its pre-roll whatever silence is left."""
+    flags = [False] * 10 + [True] * 10 + [False] * 9 + [True] * 10 + [False] * 20
+    assert utterances(run(flags)) == [(70, 240, "silence"), (260, 430, "silence")]
+
+
+def test_one_frame_of_noise_does_not_keep_an_utterance_open():
+    """The end needs a share of silence only."""
+    flags = [False] * 10 + [True] * 10 + [False] * 5 + [True] + [False] * 30
+    ((_, end, reason),) = utterances(run(flags))
+    assert (end, reason) == (300, "silence")
+
+
+@pytest.mark.parametrize("frame", [10, 20, 30])
+def test_settings_are_in_seconds_whatever_the_frames(frame):
+    """Frames of 10, 20 and 30 ms find the same utterance, but for a frame or two."""
+    segmenter = Segmenter(RATE, frame)
+    speech = np.zeros(6000, bool)
+    speech[1200:3600] = True
+    events = []
+    for at in range(0, len(speech) - frame + 1, frame):
+        samples = np.zeros(frame, np.int16)
+        events += segmenter.push(samples, is_speech=bool(speech[at : at + frame].mean() > 0.5))
+    (ended,) = [event for event in events if isinstance(event, SpeechEnded)]
+    assert abs(ended.start - (1200 - 300)) <= 2 * frame
+    assert abs(ended.end - (3600 + 300)) <= 2 * frame
+
+
 def test_the_end_of_the_audio_ends_the_utterance():
     """What did not fill a frame belongs to the utterance that runs."""
     assert utterances(run([True] * 10, rest=7)) == [(0, 107, "audio")]

@@ -32,7 +32,7 @@ END_SECONDS = 1.0
 _BUSY_WORDS = ("resource busy",)
 
 NO_DELAY = "30"
-"""Milliseconds that parec and pw-record may hold audio back; by default it is seconds."""
+"""Milliseconds that parec may hold audio back; by default it is seconds."""
 
 
 def presets(rate: int) -> dict[str, tuple[str, ...]]:
@@ -43,10 +43,6 @@ def presets(rate: int) -> dict[str, tuple[str, ...]]:
         "parec": (
             *("parec", "--raw", "--format=s16le", "--channels=1"),
             *(f"--rate={hertz}", f"--latency-msec={NO_DELAY}"),
-        ),
-        "pw-record": (
-            *("pw-record", "--raw", "--format=s16", "--channels=1"),
-            *(f"--rate={hertz}", f"--latency={NO_DELAY}ms", "-"),
         ),
     }
 
