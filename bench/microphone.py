@@ -68,7 +68,7 @@ class _Ear:
 
 def run(limit: int | None) -> Iterator[Row]:
     """Yield a row of HEADER for each rate."""
-    files = corpus.speech("test/coffee_orders", limit)
+    files = [clip.path for clip in corpus.speech("test/coffee_orders", limit)]
     said = [soundfile.read(file, dtype="int16")[0] for file in files]
     expected = [_joined(segments) for segments in _transcribe(files)]
     gap = np.zeros(int(GAP_SECONDS * RATE), np.int16)
