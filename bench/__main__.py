@@ -77,6 +77,16 @@ def accuracy(peer: bool, noise: bool, only: tuple[str, ...]) -> None:
 
 
 @bench.command()
+@click.option("--faults", default=200, show_default=True, help="How often it is wronged.")
+@click.option("--seed", default=1, show_default=True)
+def soak(faults: int, seed: int) -> None:
+    """Seconds until a daemon listens again, after random faults."""
+    from bench.soak import run  # noqa: PLC0415
+
+    _show(("fault", "times", "median s", "worst s", "hung"), run(faults, seed))
+
+
+@bench.command()
 @click.option("--limit", type=int, help="Recordings; all by default, which takes half an hour.")
 def microphone(limit: int | None) -> None:
     """Finals of coffee orders through PulseAudio and PyAudio, against those of the files."""
