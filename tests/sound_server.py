@@ -54,11 +54,18 @@ class SoundServer:
         }.items():
             monkeypatch.setenv(name, value)
         self._log = (folder / "log").open("wb")
+        self.start()
+
+    def start(self) -> None:
+        """Start the server, without microphones; after :meth:`kill`, another one."""
+        self._modules.clear()
+        socket = self._folder / "native"
+        socket.unlink(missing_ok=True)
         self._process = subprocess.Popen(
             [
                 *("pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1"),
                 *("--use-pid-file=no", "--resample-method=speex-float-10", "-L"),
-                f"module-native-protocol-unix auth-anonymous=1 socket={folder}/native",
+                f"module-native-protocol-unix auth-anonymous=1 socket={socket}",
             ],
             stdout=self._log,
             stderr=self._log,
@@ -66,8 +73,14 @@ class SoundServer:
         deadline = time.monotonic() + START_SECONDS
         while self._pactl("info", check=False).returncode:
             if self._process.poll() is not None or time.monotonic() > deadline:
-                pytest.skip(f"PulseAudio does not start: {(folder / 'log').read_text()[-500:]}")
+                said = (self._folder / "log").read_text()[-500:]
+                pytest.skip(f"PulseAudio does not start: {said}")
             time.sleep(0.05)
+
+    def kill(self) -> None:
+        """End the server as a crash would."""
+        self._process.kill()
+        self._process.wait(10)
 
     def _pactl(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return subprocess.run(["pactl", *words], capture_output=True, text=True, check=check)

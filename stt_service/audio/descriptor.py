@@ -29,7 +29,7 @@ class DescriptorReader(Closing):
     def read(self, size: int) -> bytes:
         """Return 1 to ``size`` bytes as soon as there are any; none at the end or once closed.
 
-        Raises :exc:`DeviceLostError` when nothing came in time, :exc:`OSError` as reading does.
+        Raises :exc:`DeviceLostError` when nothing came in time, or when reading fails.
         """
         with self._reading:
             if self._closed:
@@ -44,7 +44,10 @@ class DescriptorReader(Closing):
                 )
             if any(descriptor == self._stop for descriptor, _ in ready):
                 return b""
-            return os.read(self._descriptor, size)
+            try:
+                return os.read(self._descriptor, size)
+            except OSError as error:
+                raise DeviceLostError(f"{self._name} cannot be read: {error.strerror}") from error
 
     def close(self) -> None:
         """Wake the reader, then free the descriptor. Harmless when already closed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +31,15 @@ def test_nothing_in_time_counts_as_lost() -> None:
     ):
         reader.read(4)
     os.close(into)
+
+
+def test_what_cannot_be_read_is_lost(tmp_path: Path) -> None:
+    """A folder, say, or a terminal that has hung up."""
+    with (
+        DescriptorReader(os.open(tmp_path, os.O_RDONLY), name="the folder") as reader,
+        pytest.raises(DeviceLostError, match="the folder cannot be read: Is a directory"),
+    ):
+        reader.read(4)
 
 
 def test_closing_wakes_the_reader() -> None:

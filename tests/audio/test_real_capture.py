@@ -154,7 +154,23 @@ def test_a_microphone_that_vanishes_is_picked_up_again(sound: SoundServer) -> No
     assert lag(heard, said)[1] > 0.99
 
 
-def test_without_a_server_there_is_a_fault_and_no_end(sound: SoundServer) -> None:
+def test_a_sound_server_that_crashes_is_found_again(sound: SoundServer) -> None:
+    """Its microphones come back with the next one."""
+    sound.plug("mic_a", rate=RATE)
+    events: list[Event] = []
+    opening = Opening(RATE, microphone_rate=RATE)
+    capture = Capture(open_source(parse_source("microphone:mic_a"), opening, events.append))
+    until(lambda: len(capture))
+    sound.kill()
+    until(lambda: events)
+    sound.start()
+    sound.plug("mic_a", rate=RATE)
+    until(lambda: len(events) == 2)
+    capture.stop()
+    assert [type(event) for event in events] == [Fault, Recovered]
+
+
+def test_without_a_microphone_there_is_a_fault_and_no_end(sound: SoundServer) -> None:
     """A daemon starts before its microphone is there."""
     events: list[Event] = []
     capture = Capture(open_source(parse_source("microphone:mic_a"), Opening(RATE), events.append))
