@@ -46,8 +46,10 @@ $(VENV)/.package: $(SOURCES) | $(VENV)/bin/python
 	touch $@
 
 # The tests compare the compiled search with its twin, so here the compiler is needed.
-$(VENV)/.tools: $(SOURCES) Makefile | compiler $(VENV)/bin/python
+$(VENV)/.tools: $(SOURCES) Makefile | compiler sound $(VENV)/bin/python
 	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(BIN)/pip install --quiet --editable '.[mic,plot]' \
+	  || echo "PyAudio does not build here: the tests of real microphones will be skipped"
 	test -z "$(TORCH)" || $(BIN)/pip install --quiet --editable '.[train]' $(TORCH) \
 	  || echo "no $(TORCH) for this Python: the tests of training will be skipped"
 	touch $@ $(VENV)/.package
@@ -64,6 +66,13 @@ compiler:
 	@{ command -v g++ && $(PYTHON) -c 'import os, sysconfig; \
 	  assert os.path.exists(sysconfig.get_path("include") + "/Python.h")'; } >/dev/null 2>&1 \
 	  || $(call apt,g++ python3-dev)
+
+# A sound server and PortAudio, for the tests of real microphones: without, they are skipped.
+.PHONY: sound
+sound:
+	@{ command -v pulseaudio && test -e /usr/include/portaudio.h; } >/dev/null 2>&1 \
+	  || ( $(call apt,pulseaudio pulseaudio-utils alsa-utils libasound2-plugins portaudio19-dev) ) \
+	  || true
 
 # $(call apt,PACKAGES): install them when root, else name them.
 apt = { \
