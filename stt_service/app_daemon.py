@@ -19,6 +19,7 @@ from types import FrameType
 
 from stt_service.app_audio import open_named_source
 from stt_service.app_listener import make_listener, make_plan, model_rate
+from stt_service.app_server import start_server
 from stt_service.errors import SttError
 from stt_service.events import Fault, LiveEvent, MuteChanged, Recovered, UtteranceFinal
 from stt_service.hub import Hub
@@ -97,6 +98,8 @@ class Daemon:
                 self._hub.subscribe(self._waker("events"), PRINT_LIMIT, kinds=kinds)
             )
             stack.enter_context(_signals(self._woken.put))
+            if settings.server.enabled:
+                stack.enter_context(start_server(settings, self._hub, listener))
             channel = settings.source.channel
             listener.start(
                 settings.source.name,

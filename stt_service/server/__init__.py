@@ -1,0 +1,1 @@
+"""One port for everybody who wants to know what is said: WebSockets, HTTP, a page."""
