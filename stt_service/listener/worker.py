@@ -335,7 +335,8 @@ class Worker:
             raise EngineError("no model is open", "See the faults in the daemon's state")
         if engine.model != model:  # another one was opened in between
             options = self.plan.options(engine.model, wishes)
-        return Hearing(engine, options, ids=self._ids, judge=self.plan.judge)
+        # What a client sends was meant for us: it judges by the confidence itself.
+        return Hearing(engine, options, ids=self._ids)
 
     def _serve(self, line: Line) -> None:
         begin = time.monotonic()
