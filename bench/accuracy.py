@@ -22,10 +22,11 @@ from bench.pocketsphinx_peer import PocketSphinx
 from stt_service.app import open_engine
 from stt_service.decoder.alphabet import Alphabet
 from stt_service.decoder.phrases import PhraseGrammar, build_grammar
+from stt_service.decoder.phrases.library import find
 from stt_service.engine.api import Engine, Samples, StreamOptions
 from training.manifest import held_out_speakers, read_sets
 
-PHRASES = Path(__file__).resolve().parents[1] / "examples" / "phrases"
+COFFEE = str(Path(__file__).resolve().parents[1] / "examples" / "phrases" / "coffee.yaml")
 
 Transcribe = Callable[[Samples], str]
 
@@ -103,7 +104,7 @@ def _power(samples: NDArray[np.float64]) -> float:
 
 def grammar_for(engine: Engine, name: str) -> PhraseGrammar:
     """Build one of the phrase files of ``examples/phrases`` for the engine's model."""
-    return build_grammar(PHRASES / name, Alphabet(engine.model.labels))
+    return build_grammar(find(name), Alphabet(engine.model.labels))
 
 
 SNRS = (24, 18, 12, 6)
@@ -131,13 +132,13 @@ def _digits(engine: Engine, peer: bool) -> Iterable[tuple[object, ...]]:
     """Digits by the speaker whom training leaves out."""
     left_out = held_out_speakers(read_sets(corpus.SHARED / "speech" / "train"))
     clips = [clip for clip in corpus.speech("train/fsdd") if clip.speaker in left_out]
-    yield from _compare("digits, left-out speaker", engine, clips, "digits.yaml", peer)
+    yield from _compare("digits, left-out speaker", engine, clips, "digits", peer)
 
 
 def _coffee(snrs: tuple[int, ...], engine: Engine, peer: bool) -> Iterable[tuple[object, ...]]:
     clips = corpus.speech("test/coffee_orders")
     for snr in (None, *snrs):
-        yield from _compare("coffee_orders, slots", engine, clips, "coffee.yaml", peer, snr)
+        yield from _compare("coffee_orders, slots", engine, clips, COFFEE, peer, snr)
 
 
 def _compare(

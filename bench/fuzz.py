@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from bench import corpus
-from bench.accuracy import PHRASES
 from stt_service.app import data_dir
+from stt_service.decoder.phrases.library import FOLDER
 from stt_service.errors import SttError
 
 CASE_SECONDS = 90.0
@@ -142,7 +142,7 @@ def kinds() -> dict[str, Kind]:
         "scorer": Kind(
             use_scorer, 0.3, found(genuine.glob("*/*.scorer"), data_dir().glob("*.ngram"))
         ),
-        "phrases": Kind(use_phrases, 0.3, found(PHRASES.iterdir())),
+        "phrases": Kind(use_phrases, 0.3, found(FOLDER.iterdir())),
         "audio": Kind(
             use_audio,
             0.3,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stt_service.decoder.confidence import Signs, Weights
+from stt_service.decoder.confidence import Evidence, Judge, Signs, Weights
 
 PENALTY = 1e-2
 """Of squared weights, in nats: keeps them finite when right and wrong part without overlap."""
@@ -19,6 +19,8 @@ STEPS = 100
 """Newton converges in about ten; more would mean that the input is no number."""
 SMALL_STEP = 1e-8
 """A step of no weight beyond this ends the search."""
+EVEN = 0.5
+"""From where on a judge accepts until its threshold is chosen."""
 BINS = 10
 """Of equal width, for the calibration error, as is usual."""
 
@@ -28,26 +30,56 @@ def fit(signs: Sequence[Signs], right: Sequence[bool]) -> Weights:
 
     Raises :exc:`ValueError` when there is nothing to fit, or lengths differ.
     """
-    if not signs or len(signs) != len(right):
-        raise ValueError(f"{len(signs)} signs do not go with {len(right)} judgements")
-    inputs = np.array([(1.0, *one.features()) for one in signs])
+    _check(signs, right)
+    return Weights(*regression([one.features() for one in signs], right))
+
+
+def fit_judge(evidence: Sequence[Evidence], meant: Sequence[bool]) -> Judge:
+    """Return the judge under which what was seen is most probable, both kinds weighing alike.
+
+    There are many more sounds that are no command than there are commands in a test; a house is
+    no different, but by how much nobody knows. It accepts from
+    :data:`EVEN` on. Raises :exc:`ValueError`
+    when there is nothing to fit, or only one kind.
+    """
+    _check(evidence, meant)
+    yes = sum(meant)
+    if not 0 < yes < len(meant):
+        raise ValueError(f"{yes} of {len(meant)} were meant: both kinds are needed")
+    share = [0.5 * len(meant) / (yes if one else len(meant) - yes) for one in meant]
+    return Judge(*regression([one.features() for one in evidence], meant, share), EVEN)
+
+
+def regression(
+    features: Sequence[tuple[float, ...]],
+    right: Sequence[bool],
+    share: Sequence[float] | None = None,
+) -> list[float]:
+    """Return bias and weights; ``share`` says how much each row counts, 1 by default."""
+    inputs = np.array([(1.0, *one) for one in features])
     target = np.asarray(right, np.float64)
+    counts = np.ones(len(target)) if share is None else np.asarray(share, np.float64)
     weights = np.zeros(inputs.shape[1])
     penalty = PENALTY * np.eye(len(weights))
-    loss = _loss(weights, inputs, target, penalty)
+    loss = _loss(weights, inputs, target, counts, penalty)
     for _ in range(STEPS):
         guess = _logistic(inputs @ weights)
-        gradient = inputs.T @ (guess - target) + penalty @ weights
-        curvature = (inputs * (guess * (1 - guess))[:, None]).T @ inputs + penalty
+        gradient = inputs.T @ (counts * (guess - target)) + penalty @ weights
+        curvature = (inputs * (counts * guess * (1 - guess))[:, None]).T @ inputs + penalty
         step = np.linalg.solve(curvature, gradient)
-        while (ahead := _loss(weights - step, inputs, target, penalty)) > loss:
+        while (ahead := _loss(weights - step, inputs, target, counts, penalty)) > loss:
             step = step / 2  # Newton oversteps where the curve is flat
             if np.abs(step).max() < SMALL_STEP:
                 break
         if np.abs(step).max() < SMALL_STEP:
             break
         weights, loss = weights - step, ahead
-    return Weights(*weights.tolist())
+    return [float(weight) for weight in weights]
+
+
+def _check(signs: Sequence[object], right: Sequence[bool]) -> None:
+    if not signs or len(signs) != len(right):
+        raise ValueError(f"{len(signs)} signs do not go with {len(right)} judgements")
 
 
 def _logistic(odds: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -58,11 +90,12 @@ def _loss(
     weights: NDArray[np.float64],
     inputs: NDArray[np.float64],
     target: NDArray[np.float64],
+    counts: NDArray[np.float64],
     penalty: NDArray[np.float64],
 ) -> float:
     odds = inputs @ weights
     misfit = np.logaddexp(0, odds) - target * odds
-    return float(misfit.sum() + weights @ penalty @ weights / 2)
+    return float(counts @ misfit + weights @ penalty @ weights / 2)
 
 
 def calibration_error(confidences: Sequence[float], right: Sequence[bool]) -> float:

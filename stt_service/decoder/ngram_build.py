@@ -149,10 +149,10 @@ def _tables(
         gaps.append(gap)
         full = mass + gap[order.history] * full[order.shorter]
         probs.append(full)
-    return _pack(corpus.words, orders, probs, gaps, kept)
+    return pack(corpus.words, orders, probs, gaps, kept)
 
 
-def _pack(
+def pack(
     words: tuple[str, ...],
     orders: Sequence[Order],
     probs: Sequence[Floats],

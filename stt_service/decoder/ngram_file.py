@@ -139,6 +139,15 @@ def write_ngram(path: Path, tables: Tables) -> int:
     return len(content)
 
 
+def packed_size(tables: Tables) -> int:
+    """Return about how many bytes :func:`write_ngram` takes, without the header."""
+    letters = sum(len(word.encode()) + 1 for word in tables.words)
+    words = 2 * len(tables.words) * np.dtype("<f2").itemsize
+    last, children = _narrow(tables.last).nbytes, _narrow(tables.children).nbytes
+    codes = len(tables.prob) + len(tables.backoff)
+    return letters + words + last + children + codes + 4 * len(tables.link)
+
+
 def read_ngram(path: Path) -> Tables:
     """Map a file of :func:`write_ngram`. Raises :exc:`ScorerError` when it is not sound."""
     try:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stt_service.decoder.alphabet import SPACE, Alphabet
 from stt_service.decoder.api import Hypothesis
-from stt_service.decoder.confidence import Calibration, Signs
+from stt_service.decoder.confidence import Calibration, Evidence, Signs
 from stt_service.decoder.frames import FrameLog
 from stt_service.events import Alternative, Word
 
@@ -21,6 +21,9 @@ LETTER_SECONDS = 0.06
 after it, so that the sound's own length is not to be seen."""
 SAME_WORD_SECONDS = 0.2
 """Words of two hypotheses are the same one when their onsets differ by no more."""
+SAME_LABEL_SECONDS = 0.06
+"""Labels of the text and of the unconstrained path are the same one when they are no further
+apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,8 @@ class Result:
     """The intent whose phrase was said, with a grammar only."""
     slots: Mapping[str, str] = field(default_factory=dict)
     """Slot name to value, with a grammar only."""
-    slack: float = 0.0
-    """Natural log per label by which a strict grammar's best sentence lies below the best
-    unconstrained path, even where that led to rejection; infinite when no sentence fits at all,
-    0 without a strict grammar."""
+    evidence: Evidence | None = None
+    """What led to :attr:`rejected`; None where nothing was heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,8 @@ class Reader:
 
     def read(
         self, found: Sequence[Hypothesis], alternatives: int, duration: float
-    ) -> tuple[tuple[Word, ...], tuple[Alternative, ...]]:
-        """Return the words of the best hypothesis and the distinct texts with their confidence.
+    ) -> tuple[tuple[Word, ...], tuple[Alternative, ...], Evidence | None]:
+        """Return the words of the best hypothesis, the distinct texts, and what speaks for it.
 
         ``found`` is best first and not empty; ``duration`` is seconds, no word ends later.
         """
@@ -136,7 +137,8 @@ class Reader:
         heard = tuple(
             self._word(word, self._share(word, onsets, shares), duration) for word in split_up[0]
         )
-        return heard, tuple(listed)
+        share = float(shares[next(iter(by_text.values()))].sum())
+        return heard, tuple(listed), self._evidence(found[0], split_up[0], share)
 
     def _share(self, word: Spoken, onsets: Sequence[Onsets], shares: NDArray[np.float64]) -> float:
         """Return the share of the hypotheses that have the word at about this time."""
@@ -180,9 +182,22 @@ class Reader:
         emission = math.fsum(emissions) / len(emissions)
         return emission, min(emission - best, 0.0)
 
-    def slack(self, hypothesis: Hypothesis) -> float:
-        """Return how far, in nats per label, a hypothesis lies below the unconstrained path."""
-        runs = np.flatnonzero(np.diff(self._loudest, prepend=self._alphabet.blank))
-        free = int((self._loudest[runs] != self._alphabet.blank).sum())
-        labels = max(free, len(hypothesis.labels), 1)
-        return max(float(self._best.sum()) - hypothesis.acoustic, 0.0) / labels
+    def _evidence(self, best: Hypothesis, words: Sequence[Spoken], share: float) -> Evidence | None:
+        if not words:
+            return None
+        begun = self._loudest.astype(np.int64)
+        begun[np.diff(begun, prepend=self._alphabet.blank) == 0] = self._alphabet.blank
+        free = int((begun != self._alphabet.blank).sum())
+        labels, frames = np.array(best.labels), np.array(best.frames)
+        near = round(SAME_LABEL_SECONDS / self._step)
+        both = np.zeros(len(labels), bool)
+        for shift in range(-near, near + 1):
+            both |= begun[np.clip(frames + shift, 0, len(begun) - 1)] == labels
+        return Evidence(
+            slack=max(float(self._best.sum()) - best.acoustic, 0.0) / max(free, len(labels)),
+            posterior=share,
+            weakest=min(math.fsum(word.emissions) / len(word.emissions) for word in words),
+            agreement=min(2 * int(both.sum()) / (free + len(labels)), 1.0),
+            labels=len(labels),
+            seconds=float(frames[-1] - frames[0] + 1) * self._step,
+        )

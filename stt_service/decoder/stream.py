@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -163,26 +162,34 @@ class DecoderStream:
             words=(),
             alternatives=(Alternative("", 0.0),),
             rejected=True,
-            slack=math.inf if reading.strict else 0.0,
         )
         if not found:
             return nothing
-        reader = Reader(reading.alphabet, reading.frame_step, reading.calibration, self._log)
-        words, alternatives = reader.read(found, reading.alternatives, duration)
+        calibration = reading.calibration
+        reader = Reader(reading.alphabet, reading.frame_step, calibration, self._log)
+        words, alternatives, evidence = reader.read(found, reading.alternatives, duration)
         text, confidence = alternatives[0].text, alternatives[0].confidence
-        if not text:
+        if not text or evidence is None:
             return nothing
-        slack = reader.slack(found[0]) if reading.strict else 0.0
-        if slack > reading.calibration.strict_slack:
-            return replace(nothing, slack=slack)
+        judge = calibration.strict if reading.strict else calibration.open
+        meant = judge.probability(evidence)
+        rejected = meant < judge.accept_from
+        if reading.strict:
+            if rejected:
+                return replace(nothing, evidence=evidence)
+            confidence = meant
+            others = (
+                replace(one, confidence=min(one.confidence, meant)) for one in alternatives[1:]
+            )
+            alternatives = (Alternative(text, confidence), *others)
         parse = reading.grammar.parse(text) if reading.grammar else None
         return Result(
             text,
             confidence,
             words,
             alternatives,
-            rejected=confidence < reading.calibration.reject_below,
+            rejected=rejected,
             intent=parse.intent if parse else None,
             slots=parse.slots if parse else {},
-            slack=slack,
+            evidence=evidence,
         )

@@ -1,5 +1,7 @@
 """The decoder's face: what a caller sees of the search."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -174,7 +176,8 @@ def test_silence_is_rejected(frames):
 def test_an_unsure_result_is_rejected_but_shown():
     """Outside of a strict grammar the text stays, so that a caller may ask again."""
     frames = noise(40, seed=2, sharpness=0.5)
-    result = hear(decoder(calibration=Calibration(reject_below=0.99)), frames)
+    never = replace(Calibration().open, accept_from=1.1)
+    result = hear(decoder(calibration=Calibration(open=never)), frames)
     assert result.rejected
     assert result.text
 
