@@ -15,9 +15,10 @@ from stt_service.audio.devices import Wanted
 from stt_service.audio.portaudio import PortAudio
 from stt_service.errors import DeviceLostError
 
-BLOCK_SECONDS = 0.03
-"""Of audio for each call of the callback: one frame of the voice detector. Each call costs a
-third of a millisecond, each further millisecond of the block delays every result by one."""
+BLOCK_SECONDS = 0.04
+"""Of audio for each call of the callback. Each call costs some 0.4 ms of processor time with all
+that follows, so 20 ms would cost 2 % of a core for nothing; each millisecond of the block delays
+every result by half a one. PortAudio buffers two of them, which rides out a short stall."""
 QUEUE_SECONDS = 2.0
 """Of audio between callback and reader, who is a thread that does nothing but pass it on."""
 LOST_SECONDS = 2.0
