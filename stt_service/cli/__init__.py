@@ -36,12 +36,16 @@ COMMANDS = {
     "demo": ("stt_service.cli.demo:demo", "Transcribe the bundled recordings."),
     "devices": ("stt_service.cli.devices:devices", "List microphones; show how loud they are."),
     "engine": ("stt_service.cli.engine:engine_group", "Fetch and check recognition libraries."),
+    "listen": ("stt_service.cli.control:listen", "Have the daemon take the next utterance."),
     "models": ("stt_service.cli.models:models_group", "List, install and choose models."),
+    "mute": ("stt_service.cli.control:mute", "Make the daemon stop listening."),
     "phrases": ("stt_service.cli.phrases:phrases_group", "Check phrase files."),
     "run": ("stt_service.cli.run:run", "Listen and never stop listening."),
     "scorer": ("stt_service.cli.scorer:scorer_group", "Build and inspect language models."),
     "transcribe": ("stt_service.cli.transcribe:transcribe", "Turn recordings into text."),
     "tune": ("stt_service.cli.tune:tune", "Show how settings cut recordings into utterances."),
+    "unmute": ("stt_service.cli.control:unmute", "Make the daemon listen again."),
+    "watch": ("stt_service.cli.watch:watch", "Show what the daemon hears."),
 }
 """Name to place and one-line help; the help stands here so that ``--help`` imports nothing."""
 

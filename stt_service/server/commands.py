@@ -176,6 +176,11 @@ def parse_audio_command(text: str) -> AudioCommand:
     return _parse(_AUDIO, text)
 
 
+def encode(command: Command | AudioCommand) -> str:
+    """Return a command as it is sent."""
+    return command.model_dump_json(exclude_none=True)
+
+
 def _parse(adapter: TypeAdapter[_T], text: str) -> _T:
     if len(text) > MAX_TEXT:
         raise ProtocolError(f"a message has at most {MAX_TEXT} characters")

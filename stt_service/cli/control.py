@@ -1,0 +1,43 @@
+"""``stt-service mute | unmute | listen``: tell a running daemon."""
+
+from __future__ import annotations
+
+import click
+
+from stt_service.cli.common import Context
+from stt_service.cli.reach import reaching, where
+
+
+@click.command()
+@click.argument("reason", default="command line")
+@reaching
+@click.pass_obj
+def mute(context: Context, reason: str, url: str | None, token: str | None) -> None:
+    """Make the daemon stop listening, also after a restart, until REASON is taken away."""
+    from stt_service.client import Client  # noqa: PLC0415 -- `--help` need not wait for it
+    from stt_service.server.commands import MuteCommand  # noqa: PLC0415
+
+    Client(where(context, url, token, ())).ask(MuteCommand(type="mute", reason=reason))
+
+
+@click.command()
+@click.argument("reason", required=False)
+@reaching
+@click.pass_obj
+def unmute(context: Context, reason: str | None, url: str | None, token: str | None) -> None:
+    """Take REASON away, or all of them; without any, the daemon listens."""
+    from stt_service.client import Client  # noqa: PLC0415
+    from stt_service.server.commands import UnmuteCommand  # noqa: PLC0415
+
+    Client(where(context, url, token, ())).ask(UnmuteCommand(type="unmute", reason=reason))
+
+
+@click.command()
+@reaching
+@click.pass_obj
+def listen(context: Context, url: str | None, token: str | None) -> None:
+    """Have the next utterance count, as a button for push-to-talk does."""
+    from stt_service.client import Client  # noqa: PLC0415
+    from stt_service.server.commands import ListenCommand  # noqa: PLC0415
+
+    Client(where(context, url, token, ())).ask(ListenCommand(type="listen"))
