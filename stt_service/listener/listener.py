@@ -135,9 +135,9 @@ class Listener(Control):
         self._worker.reload(plan)
 
     def _readiness(self) -> ReadyChanged:
-        source, engine = self._source, self._worker.engines.current
+        source, engine = self._source, self._worker.recogniser.engines.current
         return ReadyChanged(
-            ready=self._worker.recognises and not self._faults.source_is_down,
+            ready=not self._worker.recogniser.deaf and not self._faults.source_is_down,
             source=source.format.name if source is not None else self._name,
             model=engine.model.id if engine is not None else None,
         )
@@ -146,7 +146,7 @@ class Listener(Control):
 
     def state(self) -> State:
         worker, mute = self._worker, self._mute.now()
-        engine = worker.engines.current
+        engine = worker.recogniser.engines.current
         faults = self._faults.now()
         source = self._source
         judged, voiced = worker.ear.judged, worker.ear.voiced
@@ -171,9 +171,9 @@ class Listener(Control):
                 "backlog_seconds": self._backlog.waiting,
                 "vad_frames_total": judged,
                 "vad_speech_frames_total": voiced,
-                "engines_opened_total": worker.engines.opened,
+                "engines_opened_total": worker.recogniser.engines.opened,
             },
-            wishes=worker.wishes,
+            wishes=worker.recogniser.wishes,
         )
 
     def mute(self, reason: str) -> None:
@@ -205,7 +205,7 @@ class Listener(Control):
 
     def wish(self, wishes: Wishes) -> None:
         model = self._model()
-        self._worker.wish(wishes, model, self._worker.plan.options(model, wishes))
+        self._worker.wish(wishes, model, self._worker.recogniser.plan.options(model, wishes))
 
     def open_caller(
         self,
@@ -214,13 +214,13 @@ class Listener(Control):
         done: Callable[[SttError | None], None],
     ) -> Caller:
         worker, model = self._worker, self._model()
-        options = worker.plan.options(model, wishes)
+        options = worker.recogniser.plan.options(model, wishes)
         line = Line(
             self._rate,
             limit=self._caller_backlog,
             changed=self._changed,
-            cutter=worker.plan.caller_cutter(wishes.endpoints),
-            open_hearing=lambda: worker.open_hearing(wishes, model, options),
+            cutter=worker.recogniser.plan.caller_cutter(wishes.endpoints),
+            open_hearing=lambda: worker.recogniser.hearing_for(wishes, model, options),
             hear=hear,
             done=done,
         )
@@ -228,7 +228,7 @@ class Listener(Control):
         return line
 
     def _model(self) -> ModelInfo:
-        engine = self._worker.engines.current
+        engine = self._worker.recogniser.engines.current
         if engine is None:
             raise EngineError("no model is open", "See the faults in the daemon's state")
         return engine.model

@@ -16,22 +16,20 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from stt_service.audio.backlog import Backlog
-from stt_service.engine.api import Engine, ModelInfo, Samples, StreamOptions
+from stt_service.engine.api import ModelInfo, Samples, StreamOptions
 from stt_service.errors import EngineError, SttError
 from stt_service.events import LiveEvent, MuteChanged, UtteranceFinal, UtteranceRejected
-from stt_service.hearing import Hearing, utterance_ids
 from stt_service.listener.api import Wishes
 from stt_service.listener.counts import Counts
 from stt_service.listener.ear import Ear
-from stt_service.listener.engines import Engines
 from stt_service.listener.faults import Faults
 from stt_service.listener.line import Line
 from stt_service.listener.lines import Lines
 from stt_service.listener.mute import MuteSwitch
 from stt_service.listener.plan import Plan
+from stt_service.listener.recogniser import Recogniser
 
 logger = logging.getLogger(__name__)
 
@@ -66,10 +64,8 @@ class Worker:
         ended and all of it has been recognised.
         """
         self.counts = Counts()
-        self.engines = Engines(rate)
-        self.plan = plan
         self.ear = Ear(rate, plan.cutter(), plan.gate())
-        self._ids = utterance_ids()
+        self.recogniser = Recogniser(plan, rate, ear=self.ear, lines=lines, faults=faults)
         self._rate = rate
         self._backlog = backlog
         self._changed = changed
@@ -81,8 +77,6 @@ class Worker:
         self._on_end = on_end
         self._orders: deque[Callable[[], None]] = deque()
         self._lines = lines
-        self._wishes = plan.wishes
-        self._deaf = True  # the ear has no hearing
         self._pending: Plan | None = None
         self._told = MuteChanged(muted=False, reasons=())
         self._readiness = readiness
@@ -98,16 +92,6 @@ class Worker:
             self._orders.append(what)
             self._changed.notify_all()
 
-    @property
-    def recognises(self) -> bool:
-        """Whether the microphone's audio goes to a model."""
-        return not self._deaf
-
-    @property
-    def wishes(self) -> Wishes:
-        """What the microphone is listened to for."""
-        return self._wishes
-
     def listen(self) -> None:
         """Open the microphone's gate."""
         self.order(self.ear.listen)
@@ -117,14 +101,7 @@ class Worker:
 
         ``options`` are what the wishes come to with that model.
         """
-
-        def take() -> None:
-            self._wishes = wishes
-            engine = self.engines.current
-            if engine is not None and engine.model == model:
-                self._try(engine, options)
-
-        self.order(take)
+        self.order(lambda: self.recogniser.wish(wishes, model, options))
 
     def reload(self, plan: Plan) -> None:
         """Go on with another plan once nobody speaks; audio waits meanwhile, none is lost."""
@@ -148,15 +125,14 @@ class Worker:
     def run(self) -> None:
         """Work until :meth:`stop`."""
         try:
-            self._open()
+            self.recogniser.open()
             self._on_open()
             while not self._may_stop():
                 self._step()
             self._tell(self.ear.cut())
         finally:
             self._lines.fail(SttError("the daemon is stopping", "Connect again in a moment"))
-            self.ear.close()
-            self.engines.close()
+            self.recogniser.close()
 
     def _may_stop(self) -> bool:
         if self._deadline is None:
@@ -173,9 +149,10 @@ class Worker:
             self._ready = ready
             self._publish(ready)
         elif self._pending is not None and not self.ear.speaking:
-            self._renew(self._pending)
-        elif self._deaf and not self.engines.wait():
-            self._open()
+            plan, self._pending = self._pending, None
+            self.recogniser.renew(plan)
+        elif self.recogniser.deaf and not self.recogniser.engines.wait():
+            self.recogniser.open()
         elif (samples := self._backlog.get(0)) is not None:
             self._hear(samples)
             self._beat()
@@ -189,7 +166,9 @@ class Worker:
             self._rest()
 
     def _rest(self) -> None:
-        seconds = min(IDLE_SECONDS, self.engines.wait()) if self._deaf else IDLE_SECONDS
+        seconds = IDLE_SECONDS
+        if self.recogniser.deaf:
+            seconds = min(seconds, self.recogniser.engines.wait())
         if self._deadline is not None:
             seconds = min(seconds, max(0.0, self._deadline - time.monotonic()))
         with self._changed:
@@ -222,7 +201,7 @@ class Worker:
         counts.busy_seconds += (took := time.monotonic() - begin)
         for _ in range(over):
             counts.result(late + took)
-            self.engines.worked()
+            self.recogniser.engines.worked()
 
     def _tell(self, events: Iterable[LiveEvent]) -> int:
         """Publish what the ear says, as it says it; return how many utterances are over."""
@@ -234,7 +213,10 @@ class Worker:
                 self._publish(event)
                 over += isinstance(event, UtteranceFinal | UtteranceRejected)
         except EngineError as error:
-            self._engine_failed(error)
+            for event in self.ear.drop("fault"):
+                self._publish(event)
+                self.counts.rejected += isinstance(event, UtteranceRejected)
+            self.recogniser.failed(error)
         return over
 
     def _mute_changed(self, now: MuteChanged) -> None:
@@ -249,94 +231,7 @@ class Worker:
         else:
             self._faults.over("state", "the state folder can be written again")
 
-    # -- the engine
-
-    def _open(self) -> None:
-        """Open a model where there is none, and let the ear use it."""
-        self.engines.put_off()
-        if self.engines.current is None:
-            try:
-                self.engines.open(self.plan.open_engine)
-            except SttError as error:
-                self._faults.begin("model", error)
-                return
-        for code in ("model", "engine"):
-            self._faults.over(code, "the model is open")
-        self._use_engine()
-
-    def _use_engine(self) -> bool:
-        """Let the ear use the current engine with the current wishes; say whether it can."""
-        engine = self.engines.current
-        assert engine is not None, "called with an open engine"
-        try:
-            options = self.plan.options(engine.model, self._wishes)
-        except SttError as error:
-            self._faults.begin("settings", error)
-            return False
-        if not self._try(engine, options):
-            return False
-        self.ear.use(Hearing(engine, options, ids=self._ids, judge=self.plan.judge))
-        self._deaf = False
-        return True
-
-    def _try(self, engine: Engine, options: StreamOptions) -> bool:
-        """Find out what the engine cannot do now, and not when somebody speaks."""
-        try:
-            engine.stream(options).close()
-        except SttError as error:
-            self._faults.begin("settings", error)
-            return False
-        self._faults.over("settings", "the settings can be used")
-        self.ear.ask(options)
-        return True
-
-    def _renew(self, plan: Plan) -> None:
-        self._pending = None
-        before, wishes = self.plan, self._wishes
-        if plan.engine_key != before.engine_key:
-            try:
-                self.engines.open(plan.open_engine)
-            except SttError as error:
-                self._faults.begin("model", error)
-                plan = replace(plan, engine_key=before.engine_key, open_engine=before.open_engine)
-            else:
-                self._faults.over("model", "the model is open")
-        self.plan, self._wishes = plan, plan.wishes
-        if plan.ear_key != before.ear_key:
-            self.ear.change(plan.cutter(), plan.gate())
-        if self.engines.current is not None and not self._use_engine() and not self._deaf:
-            self._wishes = wishes  # go on as before rather than not at all
-        self._close_unused()
-
-    def _engine_failed(self, error: EngineError) -> None:
-        for event in self.ear.drop("fault"):
-            self._publish(event)
-            self.counts.rejected += isinstance(event, UtteranceRejected)
-        self.ear.use(None)
-        self._deaf = True
-        self._faults.begin("engine", error)
-        self._lines.fail(error)
-        self.engines.retire()
-        self._close_unused()
-        self.engines.put_off()
-
-    def _close_unused(self) -> None:
-        self.engines.close_unused(self._lines.engines())
-
     # -- clients
-
-    def open_hearing(self, wishes: Wishes, model: ModelInfo, options: StreamOptions) -> Hearing:
-        """Return what recognises a client's audio.
-
-        ``options`` are what the wishes come to with that model. Raises :exc:`SttError`.
-        """
-        engine = self.engines.current
-        if engine is None:
-            raise EngineError("no model is open", "See the faults in the daemon's state")
-        if engine.model != model:  # another one was opened in between
-            options = self.plan.options(engine.model, wishes)
-        # What a client sends was meant for us: it judges by the confidence itself.
-        return Hearing(engine, options, ids=self._ids)
 
     def _serve(self, line: Line) -> None:
         begin = time.monotonic()
@@ -344,4 +239,4 @@ class Worker:
         self.counts.caller_busy_seconds += time.monotonic() - begin
         if line.over:
             self._lines.remove(line)
-            self._close_unused()
+            self.recogniser.close_unused()

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stt_service.engine.api import Samples
+from stt_service.engine.api import Samples, StreamOptions
 from stt_service.errors import AudioError, EngineError, ModelError, SttError
 from stt_service.events import (
     Fault,
@@ -214,6 +214,26 @@ def test_a_reload_that_cannot_be_done_leaves_everything_as_it_was(stage: Stage) 
     assert stage.heap.wait(Fault) == Fault("model", "no such model", "")
     stage.source.put(SENTENCE)
     stage.heap.wait(UtteranceFinal)
+
+
+def test_a_reload_with_wrong_phrases_goes_on_with_the_old_ones(stage: Stage) -> None:
+    """On the new engine all the same."""
+    wrong = Wishes(hot_words={"wrong": 1.0})
+
+    def options(model: object, wishes: Wishes) -> StreamOptions:
+        if wishes == wrong:
+            raise SttError("wrong phrases")
+        return StreamOptions(hot_words=wishes.hot_words)
+
+    listener = stage.start(options=options)
+    eventually(lambda: listener.state().ready)
+    listener.reload(replace(stage.plan, engine_key=2, options=options, wishes=wrong))
+    assert stage.heap.wait(Fault) == Fault("settings", "wrong phrases", "")
+    stage.source.put(SENTENCE)
+    stage.heap.wait(UtteranceFinal)
+    assert len(stage.engines) == 2
+    state = listener.state()
+    assert (state.wishes, [fault.code for fault in state.faults]) == (Wishes(), ["settings"])
 
 
 def test_wishes_of_the_microphone_count_from_the_next_utterance(stage: Stage) -> None:

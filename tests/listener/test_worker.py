@@ -78,7 +78,7 @@ class Scheduling(RuleBasedStateMachine):
             faults=Faults(self.events.append),
             publish=self.events.append,
         )
-        self.worker._open()
+        self.worker.recogniser.open()
 
     @rule(silence=st.integers(0, 40), sound=st.integers(0, 40))
     def somebody_speaks(self, silence: int, sound: int) -> None:
@@ -91,7 +91,7 @@ class Scheduling(RuleBasedStateMachine):
         client = Client()
 
         def open_hearing() -> Hearing:
-            return self.worker.open_hearing(Wishes(), FakeEngine().model, StreamOptions())
+            return self.worker.recogniser.hearing_for(Wishes(), FakeEngine().model, StreamOptions())
 
         client.line = Line(
             RATE,
