@@ -65,6 +65,8 @@ class AudioSource(Closing, ABC):
     live: bool = False
     """The audio comes in its own time: what is not read at once is lost, and nobody waits for it.
     Otherwise the source waits for whoever reads it."""
+    picked: bool = False
+    """The channel to listen to has been picked within; the one that is left is that."""
     overflows: int = 0
     """Times that a live source has lost audio because nobody read it. Any thread may look."""
 

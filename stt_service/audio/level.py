@@ -29,9 +29,7 @@ class LevelMeter:
 
     def _begin(self) -> None:
         self._count = 0
-        self._energy = 0
-        self._peak = 0
-        self._clipped = 0
+        self._parts: list[NDArray[np.int16]] = []  # measured at once: blocks are short
         self._speech = False
 
     def feed(self, samples: NDArray[np.int16], *, speech: bool = False) -> list[Level]:
@@ -39,11 +37,8 @@ class LevelMeter:
         levels: list[Level] = []
         while len(samples):
             part, samples = samples[: self._size - self._count], samples[self._size - self._count :]
-            wide = part.astype(np.int64)
             self._count += len(part)
-            self._energy += int(wide @ wide)
-            self._peak = max(self._peak, int(wide.max()), -int(wide.min()))
-            self._clipped += int(np.count_nonzero((part == 32767) | (part == -32768)))
+            self._parts.append(part)
             self._speech |= speech
             if self._count == self._size:
                 levels.append(self._level())
@@ -51,10 +46,16 @@ class LevelMeter:
         return levels
 
     def _level(self) -> Level:
+        whole = np.concatenate(self._parts)
+        wide = whole.astype(np.float64)  # sums of squares are exact up to 2**53
+        low, high = int(whole.min()), int(whole.max())
+        clipped = 0
+        if low == -32768 or high == 32767:
+            clipped = int(np.count_nonzero((whole == 32767) | (whole == -32768)))
         return Level(
-            rms_db=decibels(math.sqrt(self._energy / self._size)),
-            peak_db=decibels(self._peak),
-            clipped=self._clipped,
+            rms_db=decibels(math.sqrt(float(wide @ wide) / self._size)),
+            peak_db=decibels(max(high, -low)),
+            clipped=clipped,
             speech=self._speech,
         )
 

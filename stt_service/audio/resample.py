@@ -107,8 +107,11 @@ def _quantise(samples: NDArray[np.float32]) -> Samples:
 
 
 def mono_blocks(source: AudioSource, rate: int, *, channel: int | None = None) -> Iterator[Samples]:
-    """Yield a whole source as mono int16 at ``rate`` hertz. Raises :exc:`AudioError`."""
-    resampler = Resampler(source.format, rate, channel=channel)
+    """Yield a whole source as mono int16 at ``rate`` hertz. Raises :exc:`AudioError`.
+
+    ``channel`` picks one, None takes the mean; a source that has picked already is left alone.
+    """
+    resampler = Resampler(source.format, rate, channel=None if source.picked else channel)
     for block in source.blocks():
         yield resampler.feed(block)
     yield resampler.finish()

@@ -29,6 +29,7 @@ class SupervisedSource(AudioSource):
     """Keeps a live source running. Owned by the thread that iterates; any thread may close."""
 
     live = True
+    picked = True
 
     def __init__(
         self,

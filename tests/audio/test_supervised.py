@@ -11,6 +11,7 @@ import pytest
 
 from stt_service.audio.api import AudioFormat, AudioSource, Block
 from stt_service.audio.outage import Event
+from stt_service.audio.resample import mono_blocks
 from stt_service.audio.supervised import SupervisedSource
 from stt_service.errors import AudioError, DeviceBusyError, DeviceLostError
 from stt_service.events import Fault, Recovered
@@ -120,6 +121,16 @@ def test_the_one_that_comes_back_may_have_another_rate() -> None:
     heard = np.concatenate(shelf.supervise())
     assert abs(len(heard) - 2 * RATE) < RATE / 10
     assert heard[-RATE // 2] == pytest.approx(200, abs=2)
+
+
+def test_a_channel_is_picked_once() -> None:
+    """Whoever listens may name it again: what comes out is that channel alone."""
+    stereo = np.tile(np.array([[100, 300]], np.int16), (RATE, 1))
+    shelf = Shelf(FakeMicrophone([stereo], None, channels=2))
+    source = SupervisedSource("the mike", shelf.take, RATE, report=shelf.events.append, channel=1)
+    shelf.finish = source.close
+    heard = np.concatenate(list(mono_blocks(source, RATE, channel=1)))
+    assert heard.tolist() == [300] * RATE
 
 
 def test_zeros_for_too_long_have_it_opened_again() -> None:
