@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stt_service.engine.api import StreamOptions
+from stt_service.engine.api import Samples, StreamOptions
 from stt_service.errors import SttError
 from stt_service.events import Level, LiveEvent, ReadyChanged
 from stt_service.hearing import Judge
@@ -20,11 +20,20 @@ from stt_service.listener.gate import Open
 from stt_service.listener.listener import Listener
 from stt_service.listener.mute import MuteSwitch
 from stt_service.listener.plan import Plan
-from tests.fakes import FakeEngine, FakeSource, fake_cutter
+from tests.fakes import FakeEngine, FakeSource, audio, fake_cutter
 
 RATE = 16_000
 PATIENCE = 20.0
 """Seconds until a test gives up waiting; the machine may be busy."""
+
+
+def seconds(*lengths: float) -> Samples:
+    """Silence, sound, silence, sound..."""
+    return audio(*(round(length * RATE) for length in lengths))
+
+
+SENTENCE = seconds(0.5, 0.5, 0.5)
+"""Sound from 0.5 s to 1.0 s."""
 
 
 class Heap:
