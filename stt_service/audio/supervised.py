@@ -66,7 +66,7 @@ class SupervisedSource(AudioSource):
             except AudioError as error:
                 if self._closed.is_set():
                     return
-                logger.info("%s", error)
+                logger.debug("%s", error)  # the first one is an event; the others are the same
                 self._rest(self._say(self._outage.failed(error)).wait)
 
     def _deliver(self) -> Iterator[Samples]:
