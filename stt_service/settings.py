@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,7 +18,7 @@ MAX_NAME = 500
 """Characters of a name in a list."""
 MAX_NAMES = 1000
 """Entries of a list; more hot words than that belong into a phrase file."""
-SOURCES = r"^(microphone|microphone:.+|wav:.+|cmd:.+|stdin)$"
+SOURCES = r"microphone|(microphone|wav|cmd):.+|stdin"
 """What ``source.name`` may be."""
 
 
@@ -55,6 +56,13 @@ def _no_truth(value: object) -> object:
     """Keep true and false from counting as 1 and 0. Raises :exc:`ValueError`."""
     if isinstance(value, bool):
         raise ValueError("must be a number")
+    return value
+
+
+def _source(value: object) -> object:
+    """Let only names of sources pass. Raises :exc:`ValueError`."""
+    if not isinstance(value, str) or not re.fullmatch(SOURCES, value):
+        raise ValueError("must be microphone, microphone:NAME, wav:FILE, cmd:COMMAND or stdin")
     return value
 
 
@@ -114,7 +122,7 @@ class DecoderSettings(_Section):
 class SourceSettings(_Section):
     """Where the daemon's audio comes from."""
 
-    name: Annotated[str, Field(pattern=SOURCES, max_length=4096)]
+    name: Annotated[str, Field(max_length=4096), BeforeValidator(_source)]
     rate: Auto | Annotated[Whole, Field(ge=8_000, le=192_000)]
     channels: Annotated[Whole, Field(ge=1, le=8)]
     encoding: Literal["s16le", "u8", "s24le", "s32le", "f32le", "f64le"]
