@@ -65,7 +65,7 @@ class FakeCaller(Caller):
     ) -> None:
         self.rate = 16_000
         self.wishes = wishes
-        self.samples = np.zeros(0, np.int16)
+        self._fed: list[Samples] = []
         self.stuck = 0.0
         self.closed = threading.Event()
         self._control = control
@@ -73,10 +73,14 @@ class FakeCaller(Caller):
         self._done = done
 
     def feed(self, samples: Samples) -> None:
-        if not len(self.samples):
+        if not self._fed:
             self._hear(UtteranceStarted("c1", 0.0))
-        self.samples = np.concatenate((self.samples, samples))
-        self._hear(UtterancePartial("c1", Partial("loud", ""), len(self.samples) / self.rate))
+            self._hear(UtterancePartial("c1", Partial("loud", ""), len(samples) / self.rate))
+        self._fed.append(samples)
+
+    @property
+    def samples(self) -> Samples:
+        return np.concatenate(self._fed) if self._fed else np.zeros(0, np.int16)
 
     def waiting(self) -> float:
         return self.stuck

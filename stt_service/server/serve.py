@@ -33,6 +33,7 @@ from stt_service.server.limits import (
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
+    from uvicorn._types import ASGISendEvent
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +82,12 @@ class _Protocol(WebSocketsSansIOProtocol):
         extensions = cast(dict[str, object], self.scope["extensions"])
         extensions["stt_service.abort"] = self.transport.abort
         await super().run_asgi()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            # A refusal ends the handshake; uvicorn would log each one as an error of the app.
+            self.handshake_complete = True
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()

@@ -1,0 +1,116 @@
+"""The running server: addresses, start-up errors, health, metrics, headers."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from stt_service.client import Client, Where
+from stt_service.errors import ConfigError
+from stt_service.server.commands import PingCommand
+from stt_service.server.serve import Address, Server, ServerError
+from tests.fakes_server import Stage, running
+
+
+def test_a_port_in_use_is_named_with_a_remedy(stage: Stage) -> None:
+    """Before any thread is started."""
+    threads = threading.active_count()
+    with pytest.raises(ServerError, match="in use") as caught:
+        Server(Address(port=stage.server.port))
+    assert "--port" in caught.value.remedy
+    assert threading.active_count() == threads
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-name.invalid"])
+def test_an_address_of_another_machine_is_refused(host: str) -> None:
+    """It is a mistake in the settings."""
+    with pytest.raises(ServerError, match="no address of this machine"):
+        Server(Address(host, 0))
+
+
+def test_tls_wants_both_files(tmp_path: Path) -> None:
+    """And files that are what they should be."""
+    with pytest.raises(ConfigError, match="go together"):
+        Address(certificate=tmp_path / "a")
+    wrong = tmp_path / "cert.pem"
+    wrong.write_text("no certificate")
+    with (
+        Server(Address(port=0, certificate=wrong, key=wrong)) as server,
+        pytest.raises(ConfigError, match="cannot be used"),
+    ):
+        server.start(lambda *_: None, clients=1)  # type: ignore[arg-type]
+
+
+def test_a_unix_socket_is_private_and_goes_with_the_server(tmp_path: Path) -> None:
+    """One that a killed process has left behind is replaced."""
+    path = tmp_path / "socket"
+    left = socket.socket(socket.AF_UNIX)
+    left.bind(str(path))
+    left.close()
+    with running(path=path):
+        assert path.stat().st_mode & 0o777 == 0o660
+        Client(Where(f"unix:{path}")).ask(PingCommand(type="ping"))
+    assert not path.exists()
+
+
+def test_it_ends_with_its_clients_connected() -> None:
+    """Nothing is left running, and the port is free again."""
+    with running() as stage:
+        port = stage.server.port
+        connection = socket.create_connection(("127.0.0.1", port))
+    assert "server" not in {thread.name for thread in threading.enumerate()}
+    connection.close()
+    with running(port=port):
+        pass
+
+
+def test_health_and_readiness_differ(stage: Stage) -> None:
+    """A daemon without a microphone lives, and is not ready."""
+    stage.control.now = replace(stage.control.now, ready=False)
+    assert httpx.get(stage.http + "/healthz").status_code == 200
+    assert httpx.get(stage.http + "/readyz").status_code == 503
+    stage.control.now = replace(stage.control.now, ready=True)
+    assert httpx.get(stage.http + "/readyz").json()["source"] == "fake microphone"
+
+
+def test_metrics_are_what_prometheus_reads(stage: Stage) -> None:
+    """With the ratios worked out, and the histogram whole."""
+    text = httpx.get(stage.http + "/metrics").text
+    samples = {
+        (sample.name, sample.labels.get("le")): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert samples["stt_realtime_factor", None] == 0.04
+    assert samples["stt_vad_speech_ratio", None] == 0.4
+    assert samples["stt_audio_seconds_total", None] == 100
+    assert samples["stt_backlog_seconds", None] == 0.5
+    assert samples["stt_final_latency_seconds_bucket", "0.06"] == 1
+    assert samples["stt_final_latency_seconds_count", None] == 2
+    assert samples["stt_resident_memory_bytes", None] > 1e6
+    assert samples["stt_clients", None] == 0
+
+
+def test_answers_keep_browsers_strict(stage: Stage) -> None:
+    """No inline code, no other machine, no frame, no guessing of types."""
+    answer = httpx.get(stage.http + "/")
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+    assert "unsafe" not in policy
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    for name in ("index.html", "app.js", "view.js", "style.css"):
+        path = "/" if name == "index.html" else f"/{name}"
+        assert "http://" not in httpx.get(stage.http + path).text, name
+
+
+def test_openapi_describes_the_http_part(stage: Stage) -> None:
+    """Without a page that would load scripts from elsewhere."""
+    paths = httpx.get(stage.http + "/openapi.json").json()["paths"]
+    assert set(paths) == {"/healthz", "/readyz", "/metrics", "/v1/status", "/v1/transcribe"}
+    assert httpx.get(stage.http + "/docs").status_code == 404
