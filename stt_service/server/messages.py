@@ -133,7 +133,7 @@ class Rejected(_Result):
 
     type: Literal["rejected"] = "rejected"
     reason: str = Field(
-        description="rejected, confidence, length, muted, silence or fault; see docs/daemon.md."
+        description="rejected, confidence, length, muted, silence or fault."
     )
 
 
