@@ -1,7 +1,6 @@
 """``python -m training``: from recordings to a model, step by step or all at once."""
 
 # ruff: noqa: PLC0415 - torch takes seconds to import; --help must not wait for it.
-# ruff: noqa: PLR0917 - click passes each option by its name.
 
 from __future__ import annotations
 
@@ -33,6 +32,11 @@ out_option = click.option(
 )
 jobs_option = click.option(
     "--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Decoding processes."
+)
+recipe_option = click.option(
+    "--recipe",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="TOML file with the network's widths and the training's settings.",
 )
 
 
@@ -100,51 +104,43 @@ def prepare(data: Path, out: Path, jobs: int) -> None:
 
 @main.command()
 @out_option
-@click.option("--hours", default=2.0, show_default=True, help="Training time over all sessions.")
+@recipe_option
+@click.option("--hours", type=float, help="Training time over all sessions.")
 @click.option("--steps", type=int, help="Stop after this many steps instead.")
-@click.option("--width", default=384, show_default=True, help="Units of the dense layers.")
-@click.option("--lstm-width", default=256, show_default=True, help="Units of the LSTM.")
-@click.option("--learning-rate", default=1.2e-3, show_default=True)
-@click.option("--batch-frames", default=4000, show_default=True, help="Padded frames per batch.")
+@click.option("--width", "dense", type=int, help="Units of the dense layers.")
+@click.option("--lstm-width", "lstm", type=int, help="Units of the LSTM.")
+@click.option("--learning-rate", type=float)
+@click.option("--batch-frames", type=int, help="Padded frames per batch and process.")
 @click.option("--threads", type=int, help="Processor threads. Default: all cores.")
 @click.option(
     "--initial",
     type=click.Path(path_type=Path, exists=True),
     help="Start from these weights: a checkpoint or a .float16.npz file.",
 )
-@click.option("--seed", default=1, show_default=True)
+@click.option("--seed", type=int)
 def train(
     out: Path,
-    hours: float,
-    steps: int | None,
-    width: int,
-    lstm_width: int,
-    learning_rate: float,
-    batch_frames: int,
     threads: int | None,
     initial: Path | None,
-    seed: int,
+    recipe: Path | None,
+    dense: int | None,
+    lstm: int | None,
+    **values: float | None,
 ) -> None:
-    """Train on OUT/corpus, or go on where OUT/last.pt stopped. Under torchrun, on many GPUs."""
+    """Train on OUT/corpus, or go on where OUT/last.pt stopped. Under torchrun, on many GPUs.
+
+    Options given here go before those in the recipe.
+    """
     import torch
 
-    from training.model import ModelConfig
     from training.prepare import Corpus
-    from training.settings import TrainConfig
+    from training.recipe import recipe_of
     from training.train import Trainer
 
     if threads:
         torch.set_num_threads(threads)
-    shape = ModelConfig(dense1=width, dense2=width, dense3=width, lstm=lstm_width, dense5=width)
-    config = TrainConfig(
-        hours=hours,
-        steps=steps,
-        learning_rate=learning_rate,
-        batch_frames=batch_frames,
-        seed=seed,
-        warmup=min(300, steps or 300),
-    )
-    Trainer(Corpus(out / "corpus"), out, shape, config, initial).run()
+    chosen = recipe_of(recipe, {"dense": dense, "lstm": lstm}, values)
+    Trainer(Corpus(out / "corpus"), out, chosen.model, chosen.train, initial).run()
 
 
 @main.command()
@@ -236,26 +232,28 @@ def pack(out: Path, to: Path, name: str) -> None:
     show_default=True,
     help="Hours of made-up speech and rooms to train on; 0: none.",
 )
-@click.option("--hours", default=2.0, show_default=True)
+@recipe_option
+@click.option("--hours", type=float)
 @click.option("--steps", type=int)
-@click.option("--width", default=384, show_default=True)
-@click.option("--lstm-width", default=256, show_default=True)
+@click.option("--width", "dense", type=int)
+@click.option("--lstm-width", "lstm", type=int)
+@click.option(
+    "--initial", type=click.Path(path_type=Path, exists=True), help="Start from these weights."
+)
 @click.option(
     "--publish", is_flag=True, help="Tune the model and make it the bundled one, in models/."
 )
 @click.pass_context
 def everything(
     context: click.Context,
+    /,
     data: Path,
     out: Path,
     jobs: int,
     text: Path | None,
     spoken_hours: float,
-    hours: float,
-    steps: int | None,
-    width: int,
-    lstm_width: int,
     publish: bool,
+    **training: object,
 ) -> None:
     """From recordings to OUT/model.tflite and its error rates, or to the bundled model.
 
@@ -265,7 +263,7 @@ def everything(
         context.invoke(synthesise, out=out, jobs=jobs, spoken_hours=spoken_hours, text=text)
     if not (out / "corpus" / "clips.csv").exists():
         context.invoke(prepare, data=data, out=out, jobs=jobs)
-    context.invoke(train, out=out, hours=hours, steps=steps, width=width, lstm_width=lstm_width)
+    context.invoke(train, out=out, **training)
     context.invoke(export, out=out)
     context.invoke(evaluate, out=out, noise=(20.0, 10.0))
     if publish:
