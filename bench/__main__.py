@@ -113,6 +113,15 @@ def hotwords(beam: int) -> None:
 
 
 @bench.command()
+@click.option("--limit", type=int, help="Clips of each set; all by default.")
+def rejection(limit: int | None) -> None:
+    """Commands, other speech, noise and music: what the bundled model answers."""
+    from bench.rejection import HEADER, run  # noqa: PLC0415
+
+    _show(HEADER, run(limit))
+
+
+@bench.command()
 @click.option("--cases", default=10_000, show_default=True)
 @click.option("--seed", default=0, show_default=True, help="Seed of the first case.")
 def fuzz(cases: int, seed: int) -> None:

@@ -7,6 +7,7 @@ right. Plain NumPy: Newton's method on a penalised likelihood, which has one max
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +48,9 @@ def fit_judge(evidence: Sequence[Evidence], meant: Sequence[bool]) -> Judge:
     if not 0 < yes < len(meant):
         raise ValueError(f"{yes} of {len(meant)} were meant: both kinds are needed")
     share = [0.5 * len(meant) / (yes if one else len(meant) - yes) for one in meant]
-    return Judge(*regression([one.features() for one in evidence], meant, share), EVEN)
+    bias, *weights = regression([one.features() for one in evidence], meant, share)
+    names = [one.name for one in fields(Judge)][1:-1]
+    return Judge(bias=bias, accept_from=EVEN, **dict(zip(names, weights, strict=True)))
 
 
 def regression(

@@ -1,7 +1,8 @@
 """When not to answer: judges fitted on held-out sound, and a table of what they let through.
 
-A judge is to accept :data:`ACCEPTED` of the commands that were understood. What it then accepts of
-all else is measured on the half of the trials that it was not fitted on.
+A judge accepts as many commands as it can without letting in more of all else than
+:data:`LET_IN`, and :data:`ACCEPTED` of those that were understood at least. What it then accepts is
+measured on the half of the trials that it was not fitted on.
 """
 
 from __future__ import annotations
@@ -22,9 +23,16 @@ from training.calibrate import fit_judge
 from training.trials import Trial
 
 ACCEPTED = 0.95
-"""Share of understood commands that must be accepted."""
+"""Share of understood commands that are accepted at least."""
+LET_IN = {"speech": 0.08, "babble": 0.08, "music": 0.015, "noise": 0.015}
+"""Share of other sounds that may be accepted; more commands are where there is room for it."""
 GRAMMARS = ("digits", "home", "control")
 """Of the library: strings of small words, many sentences, single words."""
+SENTENCES = "sentences"
+"""A grammar of every other sentence that held-out people read: commands as long as people talk, by
+real voices. The other sentences are none of the phrases."""
+SENTENCE_WORDS = 4
+"""Words; shorter ones are commands of the library."""
 OPEN = "open"
 INTELLIGIBLE = 0.5
 """Word error rate up to which open speech counts as understood."""
@@ -60,6 +68,9 @@ def outcomes(model: AcousticModel, sound: Sequence[Trial], scorer: Scorer | None
     frames = [model.probabilities(trial.samples) for trial in sound]
     result: list[Outcome] = []
     grammars = [(name, build_grammar(find(name), alphabet)) for name in GRAMMARS]
+    long = sorted({t.transcript for t in sound if t.transcript.count(" ") >= SENTENCE_WORDS - 1})
+    if long:
+        grammars.append((SENTENCES, build_grammar("\n".join(long[::2]), alphabet)))
     for name, grammar in [*grammars, (OPEN, None)]:
         decoder = Decoder(
             alphabet,
@@ -97,7 +108,20 @@ def judge(rows: Sequence[Outcome]) -> Judge:
     known = [(row.evidence, row.wanted) for row in rows if row.evidence and row.wanted is not None]
     fitted = fit_judge([evidence for evidence, _ in known], [bool(wanted) for _, wanted in known])
     sure = [fitted.probability(evidence) for evidence, wanted in known if wanted]
-    return replace(fitted, accept_from=round(float(np.quantile(sure, 1 - ACCEPTED)), 3))
+    bounds = [float(np.quantile(sure, 1 - ACCEPTED))]
+    room = [_bound(rows, fitted, group) for group in (("speech", "babble"), ("music", "noise"))]
+    bounds += [max(room)]
+    return replace(fitted, accept_from=round(min(bounds), 3))
+
+
+def _bound(rows: Sequence[Outcome], fitted: Judge, kinds: tuple[str, ...]) -> float:
+    """Return from where on no more of some sounds is accepted than may be."""
+    found = [
+        fitted.probability(row.evidence) if row.evidence else 0.0
+        for row in rows
+        if row.kind in kinds
+    ]
+    return float(np.quantile(found, 1 - LET_IN[kinds[0]])) if found else 0.0
 
 
 def accepted(rows: Sequence[Outcome], one: Judge) -> list[bool]:

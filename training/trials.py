@@ -37,7 +37,7 @@ MADE = 120
 """Clips of made noise, a third of it music."""
 PIECES = 4
 """Pieces of each recorded noise."""
-LONGEST = 5.0
+LONGEST = 8.0
 """Seconds; longer speech is cut there. Who talks on for a minute is refused for that alone."""
 PIECE_SECONDS = (0.8, 4.0)
 """Shortest and longest piece of noise and babble; a voice detector lets through short ones."""

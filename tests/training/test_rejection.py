@@ -44,15 +44,15 @@ def test_a_judge_finds_the_sign_that_tells(rows: list[Outcome]) -> None:
         fit_judge([near, far], [True, True])
 
 
-def test_the_threshold_accepts_the_share_asked_for(rows: list[Outcome]) -> None:
-    """Of the commands; hardly any noise, and nothing of which nothing was heard."""
+def test_the_threshold_accepts_what_it_can(rows: list[Outcome]) -> None:
+    """The share asked for at least; hardly any noise; nothing of which nothing was heard."""
     strict, unbound = judges(rows)
     for judge, mode in ((strict, "digits"), (unbound, "open")):
         mine = [row for row in rows if row.mode == mode]
         said = accepted(mine, judge)
         commands = [yes for yes, row in zip(said, mine, strict=True) if row.wanted]
         noise = [yes for yes, row in zip(said, mine, strict=True) if row.wanted is False]
-        assert np.mean(commands) == pytest.approx(ACCEPTED, abs=0.02)
+        assert np.mean(commands) >= ACCEPTED - 0.01
         assert np.mean(noise) < 0.1
         assert not any(accepted([replace(row, evidence=None) for row in mine], judge))
 
@@ -68,7 +68,7 @@ def test_the_report_counts_every_row_once(rows: list[Outcome]) -> None:
 def test_trials_hold_every_kind_of_sound_and_repeat(tmp_path: Path) -> None:
     """The same samples for the same seed; long speech is cut and has no transcript."""
     clips = [("fsdd", "ann", word, "dev", 0.6) for word in ("one", "two", "three")]
-    clips += [("books", "bob", "a long sentence", "dev", 7.0), ("noise", "n", "", "noise", 9.0)]
+    clips += [("books", "bob", "a long sentence", "dev", 9.0), ("noise", "n", "", "noise", 9.0)]
     with (tmp_path / "clips.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(one.name for one in fields(Clip))
