@@ -26,9 +26,7 @@ EXTRAS = {
         "pyroomacoustics>=0.8",
     ],
 }
-EXTRAS["all"] = sorted(
-    {need for extra in ("mic", "web", "bridges") for need in EXTRAS[extra]}
-)
+EXTRAS["all"] = sorted({need for extra in ("mic", "web", "bridges") for need in EXTRAS[extra]})
 EXTRAS["dev"] = [
     "hypothesis>=6.100",
     "jiwer>=3.0",

@@ -54,5 +54,3 @@ def _placed(name: str, old: Tensor, new: Tensor) -> Tensor:
         result[:, :, rows.shape[2] :] = 0.0
     result[(slice(None), slice(0, rows.shape[1]), *inner)] = rows
     return result.flatten(0, 1)
-
-
