@@ -327,9 +327,10 @@ def test_ctrl_c_is_quiet(model: Path, own_state: Path) -> None:
 def test_a_reader_that_leaves_is_no_fault(model: Path, recordings: Path, own_state: Path) -> None:
     """As with ``| head -1``."""
     with subprocess.Popen(
-        command("transcribe", "--model", model, *[recordings / "a.wav"] * 20),
+        command("transcribe", "--model", model, *[recordings / "a.wav"] * 400),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        pipesize=4096,  # less than all of the output, so that the writer has to wait
     ) as process:
         assert process.stdout is not None
         process.stdout.readline()
