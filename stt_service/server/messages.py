@@ -132,9 +132,7 @@ class Rejected(_Result):
     """Noise, a click, none of the phrases, or nothing at all: text is not vouched for."""
 
     type: Literal["rejected"] = "rejected"
-    reason: str = Field(
-        description="rejected, confidence, length, muted, silence or fault."
-    )
+    reason: str = Field(description="rejected, confidence, length, muted, silence or fault.")
 
 
 class Wake(_Message):
