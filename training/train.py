@@ -103,6 +103,8 @@ class Trainer:
         if state["batches"] != self._corpus_size():
             logger.warning("the corpus has changed: going on at the start of the next epoch")
             self.progress.epoch, self.progress.batch = self.progress.epoch + 1, 0
+            # Other held-out speakers: scores of before and after do not compare.
+            self.progress.best = float("inf")
         logger.info("resumed at step %d, epoch %d", self.progress.step, self.progress.epoch)
 
     def _corpus_size(self) -> int:
