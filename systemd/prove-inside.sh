@@ -1,0 +1,95 @@
+#!/bin/sh
+# Runs inside the booted Debian of prove.sh, as a unit after everything else: checks the service
+# and prints a line for each thing that it has seen. The last line is PROVEN or FAILED.
+set -u
+trap 'systemctl --no-block poweroff' EXIT
+BIN=/opt/stt-service/bin
+PORT=8765
+export PATH="/usr/local/bin:$PATH"
+
+fail() {
+  echo "FAILED: $1"
+  systemctl status --no-pager --lines=40 stt-service
+  exit 1
+}
+property() { systemctl show --value --property "$1" stt-service; }
+# until_true SECONDS WHAT COMMAND...: wait for it.
+until_true() {
+  limit=$1 what=$2 begun=$(date +%s%N)
+  shift 2
+  until "$@" >/dev/null 2>&1; do
+    [ $(($(date +%s%N) - begun)) -lt "${limit}000000000" ] || fail "$what: not within $limit s"
+    sleep 0.1
+  done
+  echo "ok  $what ($((($(date +%s%N) - begun) / 100000000)) tenths of a second)"
+}
+listening() { [ "$(property ActiveState)" = active ] && property StatusText | grep -q '^listening'; }
+anew() { [ "$(property MainPID)" != "$1" ] && [ "$(property MainPID)" != 0 ] && listening; }
+muted() { property StatusText | grep -q 'muted by proof'; }
+heard() { timeout 20 stt-service watch --json --kinds final | grep -m1 -q '"text": *"[a-z]'; }
+logged() { journalctl -b -t stt-service -o cat | grep -q "$1"; }
+
+until_true 60 "boot -> listening" listening
+until_true 30 "what is said becomes a transcript" heard
+journalctl -b -o cat STT_SERVICE_SCOPE=system -t stt-service | grep -q . || fail "no journal field"
+echo "ok  the journal has STT_SERVICE_SCOPE=system"
+[ "$(stat -c '%U %a' /var/lib/stt-service)" = "stt-service 700" ] || fail "owner of the state"
+echo "ok  the state folder is the service's alone"
+! ss -ltnH 2>/dev/null | grep ":$PORT" | grep -qv '127.0.0.1' || fail "the port is open to others"
+
+pid=$(property MainPID)
+grep -q '^Seccomp:.2' "/proc/$pid/status" || fail "no filter of system calls"
+grep -q '^CapEff:.0*$' "/proc/$pid/status" || fail "there are rights of root's"
+echo "ok  filter of system calls in force, no capabilities"
+kill -KILL "$pid"
+until_true 30 "SIGKILL -> listening again" anew "$pid"
+
+pid=$(property MainPID)
+kill -STOP "$pid"
+until_true 60 "SIGSTOP -> watchdog -> listening again" anew "$pid"
+journalctl -b -o cat -u stt-service | grep -q 'Watchdog timeout' || fail "it was not the watchdog"
+
+pid=$(property MainPID)
+printf '[listener]\nmode = "push-to-talk"\n' >/etc/stt-service/conf.d/50-proof.toml
+systemctl reload stt-service || fail "reload"
+until_true 10 "reload is read" logged 'reloaded the settings'
+[ "$(property MainPID)" = "$pid" ] || fail "the reload was a restart"
+echo "ok  reload without restart"
+rm /etc/stt-service/conf.d/50-proof.toml
+systemctl reload stt-service
+
+stt-service mute proof || fail "mute"
+until_true 10 "muted" muted
+systemctl restart stt-service
+until_true 30 "the mute survives a restart" muted
+# As an upgrade does it: other files under a running service, then a restart.
+"$BIN/pip" install --quiet --no-index --no-deps --force-reinstall /opt/wheels/stt_service-*.whl \
+  || fail "upgrade"
+systemctl restart stt-service
+until_true 30 "the mute survives an upgrade" muted
+pid=$(property MainPID)
+kill -KILL "$pid"
+until_true 30 "the mute survives SIGKILL" anew "$pid"
+muted || fail "the mute is lost after SIGKILL"
+stt-service unmute || fail "unmute"
+until_true 30 "unmuted, it hears again" heard
+
+pid=$(property MainPID)
+awk '/^VmHWM|^Threads/ { printf "%s %s %s; ", $1, $2, $3 } END { print "" }' "/proc/$pid/status"
+if journalctl -b -o cat | grep -q 'does not support BPF'; then
+  echo "--  not proven: this kernel or container has no address filter"
+else
+  echo "ok  nothing said against the address filter"
+fi
+[ "$(property MemoryCurrent)" != "[not set]" ] || echo "--  not proven: no control group of memory here"
+systemctl stop stt-service
+[ "$(property Result)" = success ] || fail "stop: $(property Result)"
+echo "ok  stopped cleanly"
+
+# Settings with mistakes: it gives up and says so.
+echo 'nonsense = 1' >/etc/stt-service/conf.d/50-proof.toml
+systemctl start stt-service >/dev/null 2>&1
+gave_up() { [ "$(property ActiveState)" = failed ] && [ "$(property NRestarts)" -ge 5 ]; }
+until_true 60 "settings with mistakes: it gives up after six starts" gave_up
+logged 'nonsense' || fail "the log does not name the mistake"
+echo PROVEN
