@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -126,8 +127,10 @@ def test_one_command_goes_from_recordings_to_a_shipped_file(tmp_path: Path) -> N
         "--spoken-hours", "0", "--steps", "220", "--width", "48", "--lstm-width", "48",
     ]  # fmt: skip
     root = Path(__file__).resolve().parents[2]
+    # One thread: two wait for one another at each step when something else runs too.
+    one = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        command, cwd=root, capture_output=True, text=True, timeout=280, check=False
+        command, cwd=root, env=one, capture_output=True, text=True, timeout=280, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert (out / "model.tflite").stat().st_size > 20_000
