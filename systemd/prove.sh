@@ -15,7 +15,7 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 ROOT=${1:-/var/tmp/stt-service-prove}
 PYTHON=${PYTHON:-python3}
 SUITE=${SUITE:-bookworm}
-PACKAGES=systemd,systemd-sysv,dbus,python3,python3-venv,ca-certificates,iproute2
+PACKAGES=systemd,systemd-sysv,dbus,python3,python3-venv,ca-certificates
 LIMIT=400 # seconds; it takes two minutes
 
 [ "$(id -u)" = 0 ] || { echo "prove.sh needs root"; exit 2; }
