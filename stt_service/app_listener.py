@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stt_service.engine.api import ModelInfo, StreamOptions
     from stt_service.events import LiveEvent
     from stt_service.hearing import Cutter
-    from stt_service.listener.api import Wishes
+    from stt_service.listener.api import Tap, Wishes
     from stt_service.listener.gate import Gate
     from stt_service.listener.listener import Listener
     from stt_service.listener.plan import Plan
@@ -167,6 +167,7 @@ def make_listener(
     on_open: Callable[[], None],
     on_end: Callable[[], None],
     on_crash: Callable[[], None],
+    tap: Tap | None = None,
 ) -> Listener:
     """Return a listener that does not run yet. Raises :exc:`SttError` for wrong settings."""
     from stt_service.listener.listener import Listener
@@ -185,4 +186,5 @@ def make_listener(
         on_open=on_open,
         on_end=on_end,
         on_crash=on_crash,
+        tap=tap,
     )

@@ -41,6 +41,22 @@ class Cutter(Protocol):
         """End the recording."""
 
 
+class Listening(Protocol):
+    """Who listens in on the sound of utterances, in the engine's thread."""
+
+    def begin(self) -> None:
+        """An utterance begins."""
+
+    def feed(self, samples: Samples) -> None:
+        """Take its next samples."""
+
+    def end(self, utterance: str, transcript: Transcript) -> None:
+        """It is over, and counts."""
+
+    def drop(self) -> None:
+        """It is over, and does not count."""
+
+
 @dataclass(frozen=True, slots=True)
 class Judge:
     """Which results count; the recogniser's own rejection always does."""
@@ -79,10 +95,11 @@ class Hearing(Closing):
         ids: Iterator[str],
         judge: Judge | None = None,
         partials: Callable[[], bool] = lambda: True,
+        tape: Listening | None = None,
     ) -> None:
         """``options`` may be replaced between utterances; ``partials`` says whether anybody looks.
 
-        ``ids`` names the utterances.
+        ``ids`` names the utterances; ``tape`` gets their sound.
         """
         self.engine = engine
         self.options = options
@@ -91,6 +108,7 @@ class Hearing(Closing):
         """Samples by which the source's clock is ahead of the cutter's."""
         self._ids = ids
         self._partials = partials
+        self._tape = tape
         self._rate = engine.model.sample_rate
         self._piece = max(1, int(PARTIAL_SECONDS * self._rate))
         self._stream: Stream | None = None
@@ -111,6 +129,8 @@ class Hearing(Closing):
                 self._id = next(self._ids)
                 self._start, self._fed, self._shown = event.start + self.origin, 0, None
                 self._stream = self.engine.stream(self.options)
+                if self._tape is not None:
+                    self._tape.begin()
                 yield UtteranceStarted(self._id, self._start / self._rate)
             elif isinstance(event, SpeechAudio):
                 yield from self._feed(event.samples)
@@ -119,6 +139,8 @@ class Hearing(Closing):
 
     def _feed(self, samples: Samples) -> Iterator[Heard]:
         assert self._stream is not None, "audio comes after its start"
+        if self._tape is not None:
+            self._tape.feed(samples)
         if not self._partials():
             self._stream.feed(samples)
             self._fed += len(samples)
@@ -141,6 +163,11 @@ class Hearing(Closing):
         transcript = _shift(self._stream.finish(), self._start / self._rate)
         self._stream = None
         reason = self.judge.reason(transcript)
+        if self._tape is not None:
+            if reason is None:
+                self._tape.end(self._id, transcript)
+            else:
+                self._tape.drop()
         if reason is None:
             return UtteranceFinal(self._id, transcript)
         return UtteranceRejected(self._id, replace(transcript, rejected=True), reason)
@@ -178,6 +205,8 @@ class Hearing(Closing):
         if self._stream is not None:
             self._stream.close()
             self._stream = None
+            if self._tape is not None:
+                self._tape.drop()
 
 
 def _shift(transcript: Transcript, seconds: float) -> Transcript:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from stt_service.engine.api import ModelInfo, Samples
 from stt_service.errors import SttError
-from stt_service.events import Fault, Heard
+from stt_service.events import Fault, Heard, Transcript
 
 
 class BusyError(SttError):
@@ -85,6 +85,41 @@ class Caller(ABC):
     @abstractmethod
     def close(self) -> None:
         """Forget the audio and its results. Harmless when already closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """An utterance of the microphone that has become final, with its sound."""
+
+    transcript: Transcript
+    """All that was recognised of the sound: a wake phrase at its head is still there."""
+    samples: Samples
+    """Mono, from the transcript's start to its end."""
+    rate: int
+    """Hertz."""
+    overflows: int
+    """Times that the source lost audio meanwhile."""
+    permit: str
+    """What :meth:`Tap.permit` returned when it began."""
+
+
+class Tap(ABC):
+    """Somebody who may want the sound of utterances too; what nobody wants is not kept."""
+
+    @abstractmethod
+    def permit(self) -> str | None:
+        """Return under which permit the sound of an utterance that begins now is to be kept.
+
+        None: not at all. Called by the worker thread for each utterance; returns at once.
+        """
+
+    @abstractmethod
+    def take(self, recording: Recording) -> None:
+        """Take an utterance that became final. Called by the worker thread; must not block."""
+
+    @abstractmethod
+    def counts(self) -> Mapping[str, float]:
+        """Return counters and gauges for :attr:`State.counts`. Called by any thread."""
 
 
 class Control(ABC):

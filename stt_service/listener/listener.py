@@ -17,12 +17,13 @@ from stt_service.audio.resample import mono_blocks
 from stt_service.engine.api import ModelInfo
 from stt_service.errors import AudioError, EngineError, SttError
 from stt_service.events import Fault, Heard, LiveEvent, ReadyChanged, Recovered
-from stt_service.listener.api import Caller, Control, State, Wishes
+from stt_service.listener.api import Caller, Control, State, Tap, Wishes
 from stt_service.listener.faults import Faults
 from stt_service.listener.line import Line
 from stt_service.listener.lines import Lines
 from stt_service.listener.mute import MuteSwitch
 from stt_service.listener.plan import Plan
+from stt_service.listener.tape import Tape
 from stt_service.listener.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class Listener(Control):
         on_open: Callable[[], None] = lambda: None,
         on_end: Callable[[], None] = lambda: None,
         on_crash: Callable[[], None] = lambda: None,
+        tap: Tap | None = None,
     ) -> None:
         """Nothing runs yet. ``rate`` in hertz is that of the model and of all audio within.
 
@@ -55,9 +57,11 @@ class Listener(Control):
         wait. ``beat`` is called while audio flows; ``on_open`` when it was first
         tried to open a model, with whatever success; ``on_end`` when the source has ended and all
         of it is recognised; ``on_crash`` when a thread has died of a mistake in the program.
+        ``tap`` may have the sound of the microphone's utterances.
         """
         self._rate = rate
         self._mute = mute
+        self._tap = tap
         self._caller_backlog = caller_backlog
         self._on_crash = on_crash
         self._changed = threading.Condition()
@@ -77,6 +81,7 @@ class Listener(Control):
             beat=beat,
             on_open=on_open,
             on_end=on_end,
+            tape=None if tap is None else Tape(tap, rate, self._overflows),
         )
         self._name = ""
         self._open_source: Callable[[], AudioSource] | None = None
@@ -142,13 +147,16 @@ class Listener(Control):
             model=engine.model.id if engine is not None else None,
         )
 
+    def _overflows(self) -> int:
+        source = self._source
+        return source.overflows if source is not None else 0
+
     # -- Control
 
     def state(self) -> State:
         worker, mute = self._worker, self._mute.now()
         engine = worker.recogniser.engines.current
         faults = self._faults.now()
-        source = self._source
         judged, voiced = worker.ear.judged, worker.ear.voiced
         ready = self._readiness()
         return State(
@@ -164,7 +172,7 @@ class Listener(Control):
             callers=len(self._lines),
             counts={
                 **worker.counts.as_mapping(),
-                "overflows_total": source.overflows if source is not None else 0,
+                "overflows_total": self._overflows(),
                 "dropped_seconds_total": self._backlog.dropped / self._rate,
                 "callers_total": self._lines.total,
                 "callers_refused_total": self._lines.refused,
@@ -172,6 +180,7 @@ class Listener(Control):
                 "vad_frames_total": judged,
                 "vad_speech_frames_total": voiced,
                 "engines_opened_total": worker.recogniser.engines.opened,
+                **(self._tap.counts() if self._tap is not None else {}),
             },
             wishes=worker.recogniser.wishes,
         )

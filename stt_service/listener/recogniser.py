@@ -17,13 +17,26 @@ from stt_service.listener.engines import Engines
 from stt_service.listener.faults import Faults
 from stt_service.listener.lines import Lines
 from stt_service.listener.plan import Plan
+from stt_service.listener.tape import Tape
 
 
 class Recogniser:
     """The engine and whoever uses it. Owned by the worker's thread."""
 
-    def __init__(self, plan: Plan, rate: int, *, ear: Ear, lines: Lines, faults: Faults) -> None:
-        """Nothing is opened yet. ``rate`` in hertz is that of all audio."""
+    def __init__(
+        self,
+        plan: Plan,
+        rate: int,
+        *,
+        ear: Ear,
+        lines: Lines,
+        faults: Faults,
+        tape: Tape | None = None,
+    ) -> None:
+        """Nothing is opened yet. ``rate`` in hertz is that of all audio.
+
+        The microphone's sound goes to ``tape``; that of clients to none.
+        """
         self.engines = Engines(rate)
         self.plan = plan
         """Any thread may look."""
@@ -35,6 +48,7 @@ class Recogniser:
         self._ear = ear
         self._lines = lines
         self._faults = faults
+        self._tape = tape
 
     def open(self) -> None:
         """Open a model where there is none, and let the ear use it; what hinders is a fault."""
@@ -128,7 +142,8 @@ class Recogniser:
         if not self._can(engine, options, again=again):
             return False
         self.wishes = wishes
-        self._ear.use(Hearing(engine, options, ids=self._ids, judge=self.plan.judge))
+        judge = self.plan.judge
+        self._ear.use(Hearing(engine, options, ids=self._ids, judge=judge, tape=self._tape))
         self.deaf = False
         return True
 

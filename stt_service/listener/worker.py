@@ -30,6 +30,7 @@ from stt_service.listener.lines import Lines
 from stt_service.listener.mute import MuteSwitch
 from stt_service.listener.plan import Plan
 from stt_service.listener.recogniser import Recogniser
+from stt_service.listener.tape import Tape
 
 logger = logging.getLogger(__name__)
 
@@ -55,17 +56,21 @@ class Worker:
         beat: Callable[[], None] = lambda: None,
         on_open: Callable[[], None] = lambda: None,
         on_end: Callable[[], None] = lambda: None,
+        tape: Tape | None = None,
     ) -> None:
         """``changed`` is the condition of backlog and lines; ``rate`` in hertz that of all audio.
 
         ``readiness`` says whether what is said now would be recognised, which is published
         when it changes. ``beat`` is called as long as audio flows, or somebody knows why it does
         not; ``on_open`` when it was first tried to open a model; ``on_end`` when the source has
-        ended and all of it has been recognised.
+        ended and all of it has been recognised. ``tape`` keeps the sound of utterances.
         """
         self.counts = Counts()
         self.ear = Ear(rate, plan.cutter(), plan.gate())
-        self.recogniser = Recogniser(plan, rate, ear=self.ear, lines=lines, faults=faults)
+        self.recogniser = Recogniser(
+            plan, rate, ear=self.ear, lines=lines, faults=faults, tape=tape
+        )
+        self._tape = tape
         self._rate = rate
         self._backlog = backlog
         self._changed = changed
@@ -211,12 +216,16 @@ class Worker:
                 self.counts.finals += isinstance(event, UtteranceFinal)
                 self.counts.rejected += isinstance(event, UtteranceRejected)
                 self._publish(event)
+                if self._tape is not None and isinstance(event, UtteranceFinal):
+                    self._tape.deliver(event)
                 over += isinstance(event, UtteranceFinal | UtteranceRejected)
         except EngineError as error:
             for event in self.ear.drop("fault"):
                 self._publish(event)
                 self.counts.rejected += isinstance(event, UtteranceRejected)
             self.recogniser.failed(error)
+        if self._tape is not None:
+            self._tape.forget_ended()
         return over
 
     def _mute_changed(self, now: MuteChanged) -> None:
