@@ -78,7 +78,13 @@ setup(
     packages=[*find_packages(include=["stt_service", "stt_service.*"]), "stt_service.bundled"],
     package_dir={"stt_service.bundled": "models"},
     package_data={
-        "stt_service": ["default.toml", "py.typed", "phrases/*.yaml", "server/web/*"],
+        "stt_service": [
+            "default.toml",
+            "py.typed",
+            "phrases/*.yaml",
+            "server/web/*",
+            "store/consent_texts/*.md",
+        ],
         "stt_service.bundled": ["*.toml", "*.tflite", "*.ngram", "*.md", "*.yaml", "*.flac"],
     },
     cmdclass={"build_py": BuildAnew},

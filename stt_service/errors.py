@@ -19,6 +19,10 @@
 
     * :exc:`StreamClosedError` -- a stream was used after it had ended
 
+  * :exc:`StoreError` -- what is kept cannot be read or written
+
+    * :exc:`ConsentError` -- the consent ledger is damaged, or nobody can agree to that
+
 Expected outcomes (a rejected utterance, a retry) are values, not exceptions.
 """
 
@@ -89,3 +93,11 @@ class EngineError(SttError):
 
 class StreamClosedError(EngineError):
     """A stream was used after ``finish`` or ``close``."""
+
+
+class StoreError(SttError):
+    """What is kept cannot be read or written."""
+
+
+class ConsentError(StoreError):
+    """The consent ledger is damaged, or nobody can agree to that."""

@@ -31,9 +31,9 @@ LAYERS = (
         "length_cutter",
         "vad.api",
     },
-    {"audio", "engine", "models", "vad"},
+    {"audio", "engine", "models", "store", "vad"},
     {"client", "hearing", "listener", "server", "transcriber", "tuning"},
-    {"app", "app_server", "app_audio", "app_daemon", "app_listener"},
+    {"app", "app_server", "app_audio", "app_daemon", "app_listener", "app_store"},
     {"cli", "__main__"},
 )
 """Lowest first; the longest matching name decides. A module imports its own layer and lower."""
@@ -63,6 +63,7 @@ PLAIN = (
     "hub",
     "listener",
     "server",
+    "store",
     "transcriber",
 )
 """Parts that receive plain values, never the settings."""

@@ -1,0 +1,123 @@
+"""The values of the utterance store: what comes in, what lies there, what saving comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from stt_service.events import Alternative, Transcript
+from stt_service.store.consent import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How much is kept."""
+
+    bytes: int
+    """Of sound files; beyond, the oldest go, corrected ones last."""
+    days: float
+    """After which an utterance goes."""
+    keep_free: int
+    """Bytes that saving leaves free on the file system: others need it more."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewUtterance:
+    """What is to be kept beside the sound. No address, no serial number, no host name."""
+
+    transcript: Transcript
+    """As recognised; its times are not kept."""
+    seconds: float
+    clipped: int
+    """Samples at full scale."""
+    overflows: int
+    """Times that the sound card lost audio meanwhile."""
+    capture: Mapping[str, str | int | float]
+    """How it was recorded: kind of source, rate, channel, detector."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One utterance that lies in the store."""
+
+    id: str
+    """Random, hexadecimal."""
+    saved: float
+    """Seconds since 1970."""
+    actor: Actor
+    consent: str
+    """Id of the consent under which it was saved."""
+    audio_sha256: str
+    """Of the FLAC file, hexadecimal."""
+    bytes: int
+    """Size of the FLAC file."""
+    seconds: float
+    clipped: int
+    overflows: int
+    text: str
+    """What the machine heard."""
+    label: str | None
+    """What was really said, as somebody wrote it down."""
+    confidence: float
+    alternatives: tuple[Alternative, ...]
+    model: str
+    scorer: str | None
+    engine: str
+    capture: Mapping[str, str | int | float]
+    deletion_token: str
+    """A secret: who knows it may have the utterance deleted wherever it was sent."""
+
+    def public(self) -> dict[str, Any]:
+        """Return everything but the secret, for JSON."""
+        found = {name: getattr(self, name) for name in self.__slots__}
+        del found["deletion_token"]
+        found["alternatives"] = [
+            {"text": one.text, "confidence": one.confidence} for one in self.alternatives
+        ]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """How much there is."""
+
+    utterances: int
+    bytes: int
+    """Of sound files."""
+    seconds: float
+    """Of sound."""
+    labelled: int
+    """Utterances that somebody has corrected or confirmed."""
+    sent: int
+    """Utterances that have left and may have to be deleted elsewhere."""
+    tombstones: int
+    """Deletions elsewhere that are to be asked for."""
+    quota_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """It is on the card, and stays there."""
+
+    id: str
+    removed: int = 0
+    """Older ones that made room."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotSaved:
+    """It was not to be saved."""
+
+    reason: Literal["consent", "duplicate"]
+
+
+@dataclass(frozen=True, slots=True)
+class SaveStopped:
+    """It could not be saved; nothing of it is left."""
+
+    message: str
+    remedy: str
+
+
+Saving = Saved | NotSaved | SaveStopped

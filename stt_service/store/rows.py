@@ -1,0 +1,107 @@
+"""The statements of the utterance store; each runs within its caller's transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from stt_service.events import Alternative
+from stt_service.store.kept import Kept, NewUtterance, Stats
+
+COLUMNS = ", ".join(Kept.__slots__)
+"""Of the table, in the order of the fields."""
+
+
+def insert(connection: sqlite3.Connection, new: NewUtterance, facts: Mapping[str, object]) -> None:
+    """Add a row; ``facts`` are the columns that the store itself knows."""
+    said = new.transcript
+    row = {
+        **facts,
+        "seconds": new.seconds,
+        "clipped": new.clipped,
+        "overflows": new.overflows,
+        "text": said.text,
+        "confidence": said.confidence,
+        "alternatives": json.dumps([[one.text, one.confidence] for one in said.alternatives]),
+        "model": said.model,
+        "scorer": said.scorer,
+        "engine": said.engine,
+        "capture": json.dumps(dict(new.capture), sort_keys=True),
+    }
+    names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
+    connection.execute(f"INSERT INTO utterances ({names}) VALUES ({marks})", row)  # noqa: S608
+
+
+def exists(connection: sqlite3.Connection, digest: str) -> bool:
+    """Return whether the same sound is kept already."""
+    query = "SELECT 1 FROM utterances WHERE audio_sha256 = ?"
+    return connection.execute(query, (digest,)).fetchone() is not None
+
+
+def kept_rows(connection: sqlite3.Connection) -> list[Kept]:
+    """Return all utterances, oldest first."""
+    rows = connection.execute(f"SELECT {COLUMNS} FROM utterances ORDER BY number")  # noqa: S608
+    return [_kept(row) for row in rows]
+
+
+def _kept(row: tuple[Any, ...]) -> Kept:
+    values = dict(zip(Kept.__slots__, row, strict=True))
+    pairs = json.loads(values["alternatives"])
+    values["alternatives"] = tuple(Alternative(text, confidence) for text, confidence in pairs)
+    values["capture"] = json.loads(values["capture"])
+    return Kept(**values)
+
+
+def sums(connection: sqlite3.Connection, quota: int) -> Stats:
+    """Return how much there is; ``quota`` in bytes is passed on."""
+    utterances, size, seconds, labelled = connection.execute(
+        "SELECT count(*), total(bytes), total(seconds), count(label) FROM utterances"
+    ).fetchone()
+    return Stats(
+        utterances=utterances,
+        bytes=int(size),
+        seconds=seconds,
+        labelled=labelled,
+        sent=connection.execute("SELECT count(*) FROM sent").fetchone()[0],
+        tombstones=connection.execute("SELECT count(*) FROM tombstones").fetchone()[0],
+        quota_bytes=quota,
+    )
+
+
+def was_sent(connection: sqlite3.Connection, name: str) -> bool:
+    """Return whether an utterance has left."""
+    query = "SELECT 1 FROM sent WHERE utterance = ?"
+    return connection.execute(query, (name,)).fetchone() is not None
+
+
+def bury(
+    connection: sqlite3.Connection, column: Literal["utterance", "actor"], value: str, now: float
+) -> None:
+    """Turn what was sent into tombstones."""
+    connection.execute(
+        "INSERT OR IGNORE INTO tombstones SELECT utterance, deletion_token, ? FROM sent "  # noqa: S608
+        f"WHERE {column} = ?",
+        (now, value),
+    )
+    connection.execute(f"DELETE FROM sent WHERE {column} = ?", (value,))  # noqa: S608
+
+
+def delete(connection: sqlite3.Connection, column: Literal["id", "actor"], value: str) -> list[str]:
+    """Delete rows; return their utterances' ids."""
+    query = f"DELETE FROM utterances WHERE {column} = ? RETURNING id"  # noqa: S608
+    return [row[0] for row in connection.execute(query, (value,)).fetchall()]
+
+
+def evict(connection: sqlite3.Connection, room: int) -> list[str]:
+    """Delete rows, oldest first and corrected ones last, until ``room`` bytes hold the rest."""
+    used = int(connection.execute("SELECT total(bytes) FROM utterances").fetchone()[0])
+    query = "SELECT id, bytes FROM utterances ORDER BY label IS NOT NULL, number"
+    gone: list[str] = []
+    rows = iter(connection.execute(query).fetchall() if used > room else ())
+    while used > room:
+        name, size = next(rows)
+        gone += delete(connection, "id", name)
+        used -= size
+    return gone
