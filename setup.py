@@ -17,7 +17,7 @@ EXTRAS = {
     "bridges": [],
     "collector": [],
     "train": [
-        "torch>=2.4",
+        "torch>=2.9",
         "jiwer>=3.0",
         "tqdm>=4.66",
         "matplotlib>=3.8",

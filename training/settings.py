@@ -21,7 +21,7 @@ class TrainConfig:
     warmup: int = 300
     """Steps over which the learning rate rises."""
     weight_decay: float = 0.01
-    """AdamW's weight decay."""
+    """Share of the weights taken away per unit of learning rate."""
     dropout: float = 0.15
     """Share of activations left out in training."""
     gradient_norm: float = 1.0

@@ -28,6 +28,7 @@ from training.data import Batch, EpochData, loader
 from training.evaluate import SetScore, evaluate, summary
 from training.model import DeepSpeech, ModelConfig
 from training.objective import feature_statistics, losses
+from training.optimizer import Optimizer
 from training.prepare import Corpus
 from training.ranks import Ranks
 from training.settings import TrainConfig, rate_at
@@ -71,13 +72,7 @@ class Trainer:
         self.model.to(self.device)
         if not initial and not state:
             self.model.set_feature_statistics(*feature_statistics(corpus))
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(),
-            lr=config.learning_rate,
-            betas=(0.9, 0.98),
-            weight_decay=config.weight_decay,
-            fused=True,
-        )
+        self.optimizer = Optimizer(self.model, config.weight_decay)
         self.average = Average(self.model, config.average)
         if state:
             self._restore(state)
@@ -134,18 +129,16 @@ class Trainer:
     def step(self, batch: Batch) -> float:
         """Update the weights once and return the loss per letter."""
         batch = Batch(*(getattr(batch, f.name).to(self.device) for f in dataclasses.fields(Batch)))
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate_at(self.config, self.progress.step, self.progress.seconds)
         self.parallel.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bfloat16):
             logits = self.parallel(batch.features, batch.lengths)
         help_weight = 1.0 - self.progress.step / max(1, self.config.flat_start)
         loss, plain = losses(logits, batch, self.model.config.blank, help_weight)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_norm)
         if torch.isfinite(norm):
-            self.optimizer.step()
+            self.optimizer.step(rate_at(self.config, self.progress.step, self.progress.seconds))
             self.average.update(self.model)
         self.progress.step += 1
         return float(plain.detach())
