@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import click
 from rich.progress import Progress
@@ -74,6 +75,15 @@ def accuracy(peer: bool, noise: bool, only: tuple[str, ...]) -> None:
     from bench.accuracy import HEADER, run  # noqa: PLC0415
 
     _show(HEADER, run(peer, noise, only))
+
+
+@bench.command()
+@click.argument("weights", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+def variants(weights: tuple[Path, ...]) -> None:
+    """Networks side by side, each as int8 and as float32: size, processor time, errors."""
+    from bench.variants import HEADER, run  # noqa: PLC0415
+
+    _show(HEADER, run(weights))
 
 
 @bench.command()
