@@ -23,6 +23,8 @@
 
     * :exc:`ConsentError` -- the consent ledger is damaged, or nobody can agree to that
 
+  * :exc:`DatasetError` -- an exported dataset is damaged, outdated, or holds what was withdrawn
+
 Expected outcomes (a rejected utterance, a retry) are values, not exceptions.
 """
 
@@ -101,3 +103,7 @@ class StoreError(SttError):
 
 class ConsentError(StoreError):
     """The consent ledger is damaged, or nobody can agree to that."""
+
+
+class DatasetError(SttError):
+    """An exported dataset is damaged, outdated, or holds what was withdrawn."""
