@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from fastapi import FastAPI, Query, Request, Response, WebSocket
@@ -22,7 +20,6 @@ from stt_service.server.commands import MAX_TEXT
 from stt_service.server.messages import DEFAULT_KINDS, KINDS
 from stt_service.server.metrics import Metrics, ServiceCollector
 from stt_service.server.page import HEADERS, add_page
-from stt_service.server.readiness import watch_readiness
 from stt_service.server.recognize import recognize
 from stt_service.server.security import Access, Door, Doorkeeper
 from stt_service.server.transcripts import Clients
@@ -58,21 +55,12 @@ def make_app(hub: Hub, control: Control, door: Door, *, clients: int = DEFAULT_C
     """Return the whole server as an ASGI application; ``clients`` may subscribe at once."""
     subscribers = Clients(hub, control, clients)
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001 -- as FastAPI calls it
-        watcher = asyncio.create_task(watch_readiness(hub, control))
-        try:
-            yield
-        finally:
-            watcher.cancel()
-
     app = FastAPI(
         title="stt-service",
         version=__version__,
         description="Speech to text on this machine. WebSockets: see docs/protocol.md.",
         docs_url=None,  # both pages load their scripts from other machines
         redoc_url=None,
-        lifespan=lifespan,
     )
     doorkeeper = Doorkeeper(app, door)
 

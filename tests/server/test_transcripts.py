@@ -153,14 +153,6 @@ def test_too_many_clients_are_told() -> None:
             assert take(socket)["type"] == "hello"
 
 
-def test_readiness_is_told_when_it_changes(stage: Stage) -> None:
-    """The listener itself does not say."""
-    with connect(stage.ws + "/v1/transcripts?kinds=ready") as socket:
-        take_type(socket, "ready")
-        stage.control.now = replace(stage.control.now, ready=False)
-        assert take(socket)["ready"] is False
-
-
 def test_a_stuck_client_delays_nobody(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is cut off, its connection with it, and the others miss nothing."""
     monkeypatch.setattr(transcripts, "STALL_SECONDS", 0.5)
