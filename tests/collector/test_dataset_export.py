@@ -88,7 +88,7 @@ def test_common_voice(tmp_path: Path) -> None:
     for name in ("train", "dev", "test", "validated", "invalidated", "other"):
         assert header(folder / f"{name}.tsv") == columns.replace(" ", "\t")
     assert header(folder / "clip_durations.tsv") == "clip\tduration[ms]"
-    assert header(folder / "reported.tsv") == "\t".join(("sentence_id", "sentence", "locale", "reason"))
+    assert header(folder / "reported.tsv") == "sentence_id\tsentence\tlocale\treason"
     validated = {row["path"]: row for row in table(folder / "validated.tsv", "\t")}
     split = [
         row["path"]
