@@ -20,6 +20,7 @@ from types import FrameType
 from stt_service.app_audio import open_named_source
 from stt_service.app_listener import make_listener, make_plan, model_rate
 from stt_service.app_server import start_server
+from stt_service.app_store import make_recorder
 from stt_service.errors import SttError
 from stt_service.events import Fault, LiveEvent, MuteChanged, Recovered, UtteranceFinal
 from stt_service.hub import Hub
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 PRINT_LIMIT = 10_000
 """Events that may wait for standard output: a reader that pauses for minutes loses nothing."""
-FIXED = ("source", "microphone", "server", "paths")
+FIXED = ("source", "microphone", "server", "store", "paths")
 """Sections that a reload does not change."""
 FIXED_KEYS = ("pause_limit", "callers", "caller_backlog")
 """Likewise, of the section ``listener``."""
@@ -84,6 +85,7 @@ class Daemon:
             notifier = stack.enter_context(Notifier(os.environ))
             for thing in _exclusive(settings):
                 stack.enter_context(Lock(settings.paths.runtime_dir, thing))
+            recorder = make_recorder(settings)
             listener = make_listener(
                 settings,
                 self._rate,
@@ -92,12 +94,15 @@ class Daemon:
                 on_open=self._waker("opened"),
                 on_end=self._waker("ended"),
                 on_crash=self._waker("crashed"),
+                tap=recorder,
             )
             kinds = (Fault, Recovered, MuteChanged, UtteranceFinal)
             events = stack.enter_context(
                 self._hub.subscribe(self._waker("events"), PRINT_LIMIT, kinds=kinds)
             )
             stack.enter_context(_signals(self._woken.put))
+            recorder.start(listener.report)
+            stack.enter_context(recorder)  # after the listener: what it heard last is saved too
             if settings.server.enabled:
                 stack.enter_context(start_server(settings, self._hub, listener))
             channel = settings.source.channel
@@ -194,6 +199,8 @@ def _status(listener: Listener) -> str:
     text = f"{'listening to' if state.ready else 'waiting for'} {state.source}"
     if state.muted:
         text += f", muted by {', '.join(state.mute_reasons)}"
+    if state.counts.get("saving"):
+        text += ", saving what is said"
     return text + "".join(f"; {fault.message}" for fault in state.faults)
 
 

@@ -155,7 +155,8 @@ class Fault:
 
     code: str
     """Stable, for programs: ``microphone-lost``, ``microphone-busy``, ``microphone-silent``,
-    ``overflow``, ``source``, ``model``, ``engine``, ``settings``, ``state``."""
+    ``overflow``, ``source``, ``model``, ``engine``, ``settings``, ``state``,
+    ``store``."""
     message: str
     remedy: str = ""
 

@@ -196,6 +196,17 @@ class ServerSettings(_Section):
     clients: Annotated[Whole, Field(ge=1, le=10_000)]
 
 
+class StoreSettings(_Section):
+    """How much is kept of those who agreed, and what never is."""
+
+    quota_mib: Annotated[Whole, Field(ge=1, le=1_000_000)]
+    keep_days: Annotated[Real, Field(gt=0, le=36_500)]
+    keep_free_mib: Annotated[Whole, Field(ge=0, le=1_000_000)]
+    quiet_hours: Names
+    drop_digits: Annotated[Whole, Field(ge=0, le=100)]
+    drop_names: Names
+
+
 class PathSettings(_Section):
     """Where things lie."""
 
@@ -226,4 +237,5 @@ class Settings(_Section):
     segmenter: SegmenterSection
     listener: ListenerSettings
     server: ServerSettings
+    store: StoreSettings
     paths: PathSettings

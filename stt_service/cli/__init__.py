@@ -33,6 +33,7 @@ STREAMS = {
 
 COMMANDS = {
     "config": ("stt_service.cli.config:config_group", "Show and check the settings."),
+    "consent": ("stt_service.cli.consent:consent_group", "Decide whether what is said is kept."),
     "demo": ("stt_service.cli.demo:demo", "Transcribe the bundled recordings."),
     "devices": ("stt_service.cli.devices:devices", "List microphones; show how loud they are."),
     "engine": ("stt_service.cli.engine:engine_group", "Fetch and check recognition libraries."),
@@ -46,6 +47,10 @@ COMMANDS = {
     "tune": ("stt_service.cli.tune:tune", "Show how settings cut recordings into utterances."),
     "unmute": ("stt_service.cli.control:unmute", "Make the daemon listen again."),
     "watch": ("stt_service.cli.watch:watch", "Show what the daemon hears."),
+    "utterances": (
+        "stt_service.cli.utterances:utterances_group",
+        "See, hear, delete what is kept.",
+    ),
 }
 """Name to place and one-line help; the help stands here so that ``--help`` imports nothing."""
 

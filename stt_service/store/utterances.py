@@ -35,7 +35,7 @@ from stt_service.store.sound import SoundFolder
 
 logger = logging.getLogger(__name__)
 
-ID_BYTES = 12
+ID_BYTES = 16
 """Random: an id says nothing about when or where."""
 TOKEN_BYTES = 32
 """A secret that nobody guesses; only its hash ever goes up with the sound."""

@@ -1,0 +1,153 @@
+"""``stt-service utterances``: look at what is kept, hear it, correct it, take it out, delete it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stt_service.cli.common import Context
+from stt_service.cli.consent import JSON, STATE_DIR, YES
+
+if TYPE_CHECKING:
+    from stt_service.store.kept import Kept
+    from stt_service.store.utterances import Utterances
+
+ID_SHOWN = 8
+"""Characters of an id: enough to tell a million apart by hand."""
+
+
+@click.group("utterances")
+def utterances_group() -> None:
+    """See, hear, correct, export and delete what is kept."""
+
+
+@contextmanager
+def _opened(context: Context, state_dir: str | None) -> Iterator[Utterances | None]:
+    """Lend the utterances, None where nobody ever agreed: looking makes no files."""
+    from stt_service.app_store import has_store, open_store  # noqa: PLC0415
+
+    settings = context.settings({"paths": {"state": state_dir}})
+    if not has_store(settings):
+        yield None
+        return
+    with open_store(settings) as store:
+        yield store.utterances
+
+
+def _find(kept: Utterances | None, prefix: str) -> tuple[Utterances, Kept]:
+    from stt_service.errors import StoreError  # noqa: PLC0415
+
+    if kept is None:
+        raise StoreError("nothing is kept", "See: stt-service consent status")
+    return kept, kept.get(prefix)
+
+
+@utterances_group.command("list")
+@JSON
+@STATE_DIR
+@click.pass_obj
+def list_utterances(context: Context, *, as_json: bool, state_dir: str | None) -> None:
+    """Print what is kept, oldest first: id, time, length, text; * marks corrected ones."""
+    with _opened(context, state_dir) as kept:
+        found = kept.listing() if kept is not None else []
+    for one in found:
+        if as_json:
+            click.echo(json.dumps(one.public(), ensure_ascii=False))
+            continue
+        when = datetime.fromtimestamp(one.saved).astimezone().isoformat(" ", "minutes")
+        mark, said = (" ", one.text) if one.label is None else ("*", one.label)
+        click.echo(f"{one.id[:ID_SHOWN]}  {when}  {one.seconds:5.1f} s {mark} {said}")
+
+
+@utterances_group.command()
+@click.argument("id")
+@STATE_DIR
+@click.pass_obj
+def play(context: Context, *, id: str, state_dir: str | None) -> None:  # noqa: A002 -- as shown
+    """Play the utterance whose id begins with ID."""
+    from stt_service.app_store import play_sound  # noqa: PLC0415
+
+    with _opened(context, state_dir) as kept:
+        store, one = _find(kept, id)
+        sound = store.sound(one)
+    play_sound(sound)
+
+
+@utterances_group.command()
+@click.argument("id")
+@click.argument("text")
+@STATE_DIR
+@click.pass_obj
+def label(context: Context, *, id: str, text: str, state_dir: str | None) -> None:  # noqa: A002
+    """Write down as TEXT what was really said in the utterance ID."""
+    with _opened(context, state_dir) as kept:
+        store, one = _find(kept, id)
+        store.label(one, text)
+    click.echo(f"{one.id[:ID_SHOWN]}  {text}")
+
+
+@utterances_group.command()
+@click.argument("ids", metavar="ID...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All of them; the consent stays.")
+@YES
+@STATE_DIR
+@click.pass_obj
+def delete(
+    context: Context, *, ids: tuple[str, ...], everything: bool, yes: bool, state_dir: str | None
+) -> None:
+    """Delete utterances for good, here and wherever they were sent."""
+    if bool(ids) == everything:
+        raise click.UsageError("name utterances, or say --all")
+    with _opened(context, state_dir) as kept:
+        if everything:
+            chosen = kept.listing() if kept is not None else []
+        else:
+            chosen = [_find(kept, one)[1] for one in ids]
+        if chosen and not yes:
+            click.confirm(f"Delete {len(chosen)} utterances?", abort=True)
+        count = kept.delete(chosen) if kept is not None else 0
+    click.echo(f"{count} utterances were deleted")
+
+
+@utterances_group.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@STATE_DIR
+@click.pass_obj
+def export(context: Context, *, folder: Path, state_dir: str | None) -> None:
+    """Copy all sound and what is known of it into FOLDER, which must be new or empty.
+
+    The copies are yours: a withdrawal does not delete them.
+    """
+    from stt_service.app_store import export_to  # noqa: PLC0415
+
+    with _opened(context, state_dir) as kept:
+        count = 0 if kept is None else export_to(kept, folder)
+    click.echo(f"{count} utterances were copied to {folder}")
+
+
+@utterances_group.command()
+@JSON
+@STATE_DIR
+@click.pass_obj
+def stats(context: Context, *, as_json: bool, state_dir: str | None) -> None:
+    """Print how much is kept, and what has left."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from stt_service.store.kept import Stats  # noqa: PLC0415
+
+    with _opened(context, state_dir) as kept:
+        found = Stats(0, 0, 0.0, 0, 0, 0, 0) if kept is None else kept.stats()
+    if as_json:
+        click.echo(json.dumps(asdict(found)))
+        return
+    click.echo(
+        f"{found.utterances} utterances, {found.seconds / 60:.1f} minutes, "
+        f"{found.bytes / 2**20:.1f} of {found.quota_bytes >> 20} MiB; {found.labelled} corrected"
+    )
+    click.echo(f"{found.sent} have been sent; {found.tombstones} wait to be deleted elsewhere")
