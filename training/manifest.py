@@ -1,7 +1,7 @@
 """What there is to train on: manifests in, a list of clips with split and weight out.
 
 A corpus folder holds one folder per set, each with a ``manifest.csv`` of
-``path,speaker,transcript,seconds``.
+``path,speaker,transcript,seconds``. An exported dataset is such a set, with splits of its own.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stt_service.collector.dataset_manifest import admit, is_export
 from training.model import ALPHABET
 
 NOISE_SETS = "noise"
@@ -47,6 +48,8 @@ class Entry:
     """Lower-case words of the alphabet with single spaces; empty for noise."""
     seconds: float
     """Length as the manifest says."""
+    split: str = ""
+    """``train``, ``dev`` or ``test`` where the set itself says so, as exported datasets do."""
 
     @property
     def speaker_known(self) -> bool:
@@ -77,19 +80,30 @@ def read_manifest(folder: Path) -> list[Entry]:
                         row["speaker"],
                         transcript,
                         float(row["seconds"]),
+                        row.get("split") or "",
                     )
                 )
     return entries
 
 
 def read_sets(folder: Path) -> list[Entry]:
-    """Read every set below ``folder`` in name order."""
+    """Read every set below ``folder`` in name order.
+
+    Raises :exc:`~stt_service.errors.DatasetError` when one of them is an exported dataset that has
+    to be refreshed, or holds what was withdrawn.
+    """
     manifests = sorted(folder.glob("*/manifest.csv"))
     if not manifests:
         raise FileNotFoundError(
             f"no */manifest.csv below {folder}; see training/README.md for the layout"
         )
+    admit(*exports(folder))
     return [entry for manifest in manifests for entry in read_manifest(manifest.parent)]
+
+
+def exports(folder: Path) -> list[Path]:
+    """Return the sets below ``folder`` that are exported datasets."""
+    return [path.parent for path in sorted(folder.glob("*/manifest.csv")) if is_export(path.parent)]
 
 
 def _rank(speaker: str) -> str:
@@ -103,7 +117,7 @@ def held_out_speakers(entries: Iterable[Entry]) -> frozenset[str]:
     """
     speakers: dict[str, set[str]] = defaultdict(set)
     for entry in entries:
-        if entry.transcript and entry.speaker_known:
+        if entry.transcript and entry.speaker_known and not entry.split:
             speakers[entry.set].add(entry.speaker)
     chosen: set[str] = set()
     for set_name, names in speakers.items():

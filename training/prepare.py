@@ -18,9 +18,17 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from training import datasets
 from training.codecs import Codec, codec_for, through
 from training.features import SAMPLE_RATE
-from training.manifest import IMPULSE_SETS, Entry, clean, held_out_speakers, read_sets
+from training.manifest import (
+    IMPULSE_SETS,
+    Entry,
+    clean,
+    exports,
+    held_out_speakers,
+    read_sets,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -119,12 +127,21 @@ def decode_all(
         yield from pool.imap(_decode, sources, chunksize=32)
 
 
-def prepare(folders: Sequence[Path], out: Path, jobs: int = 1) -> list[Clip]:
+def prepare(
+    folders: Sequence[Path], out: Path, jobs: int = 1, *, testing: bool = False
+) -> list[Clip]:
     """Build a corpus from every set below ``folders`` and return its clips.
 
-    Unreadable, too short and too long recordings are logged and left out.
+    Of sets that say so themselves only what is to be tested on is read when ``testing``, and
+    only the rest otherwise. Unreadable, too short and too long recordings are logged and left out.
+    Raises :exc:`~stt_service.errors.DatasetError` for exported datasets that must not be used.
     """
-    entries = [entry for folder in folders for entry in read_sets(folder)]
+    entries = [
+        entry
+        for folder in folders
+        for entry in read_sets(folder)
+        if not entry.split or (entry.split == "test") == testing
+    ]
     held_out = held_out_speakers(entries)
     splits = [_split(entry, held_out) for entry in entries]
     sources = [
@@ -155,12 +172,15 @@ def prepare(folders: Sequence[Path], out: Path, jobs: int = 1) -> list[Clip]:
             offset += len(audio)
     part.replace(out / "audio.i16")
     write_clips(out / "clips.csv", clips)
+    datasets.remember(out, [export for folder in folders for export in exports(folder)])
     return clips
 
 
 def _split(entry: Entry, held_out: frozenset[str]) -> str:
     if not entry.transcript:
         return "impulse" if entry.set.startswith(IMPULSE_SETS) else "noise"
+    if entry.split:
+        return "train" if entry.split == "train" else "dev"
     return "dev" if entry.speaker in held_out else "train"
 
 
@@ -189,7 +209,13 @@ class Corpus:
     """A prepared corpus. The memory map is read-only and may be shared between processes."""
 
     def __init__(self, folder: Path) -> None:
+        """Open a corpus.
+
+        Raises :exc:`~stt_service.errors.DatasetError` when it has to be prepared anew because of
+        what was withdrawn.
+        """
         self.clips = read_clips(folder / "clips.csv")
+        datasets.check(folder, {Path(clip.path).stem for clip in self.clips})
         self._audio = np.memmap(folder / "audio.i16", dtype=np.int16, mode="r")
 
     def audio(self, clip: Clip, trimmed: bool = False) -> npt.NDArray[np.float32]:

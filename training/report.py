@@ -20,7 +20,7 @@ def test_corpus(data: Path, out: Path) -> Corpus:
     """Return the test recordings below ``data/test`` as a corpus in ``out/test`` (made once)."""
     if not (out / "test" / "clips.csv").exists():
         read_sets(data / "test")
-        prepare([data / "test"], out / "test")
+        prepare([data / "test"], out / "test", testing=True)
     return Corpus(out / "test")
 
 

@@ -130,20 +130,28 @@ def read(folder: Path) -> Manifest:
         raise DatasetError(f"{path}: {place}: {first['msg']}", "Export it anew") from error
 
 
-def admit(folder: Path, *, now: datetime | None = None) -> Revoked:
-    """Let an export be used; return what it knows to be withdrawn.
+def admit(*folders: Path, now: datetime | None = None) -> None:
+    """Let exports be used.
 
-    Raises :exc:`DatasetError` past its refresh-by date, and when a clip in it was withdrawn.
+    Raises :exc:`DatasetError` past a refresh-by date, and when a clip in any of them was withdrawn
+    as far as any of them knows.
     """
-    manifest = read(folder)
     today = (now or datetime.now(UTC)).astimezone(UTC).date()
-    if today > manifest.refresh_by:
-        raise DatasetError(f"{folder} was to be refreshed by {manifest.refresh_by}", remedy(folder))
-    revoked = read_revoked(folder)
-    for clip in read_clips(folder):
-        if (clip["id"], clip["audio_sha256"]) in revoked:
-            raise DatasetError(f"{folder}: {clip['path']} was withdrawn", remedy(folder))
-    return revoked
+    for folder in folders:
+        manifest = read(folder)
+        if today > manifest.refresh_by:
+            raise DatasetError(
+                f"{folder} was to be refreshed by {manifest.refresh_by}", remedy(folder)
+            )
+    known = [read_revoked(folder) for folder in folders]
+    revoked = Revoked(
+        frozenset().union(*(one.ids for one in known)),
+        frozenset().union(*(one.sounds for one in known)),
+    )
+    for folder in folders:
+        for clip in read_clips(folder):
+            if (clip["id"], clip["audio_sha256"]) in revoked:
+                raise DatasetError(f"{folder}: {clip['path']} was withdrawn", remedy(folder))
 
 
 def remedy(folder: Path) -> str:
