@@ -14,7 +14,7 @@ from stt_service.settings import Settings
 if TYPE_CHECKING:
     from stt_service.store.consent import Ledger
     from stt_service.store.filters import Rules
-    from stt_service.store.kept import Quota
+    from stt_service.store.kept import Grace, Quota
     from stt_service.store.recorder import Recorder
     from stt_service.store.utterances import Utterances
 
@@ -29,6 +29,8 @@ class Store:
     folder: Path
     ledger: Ledger
     utterances: Utterances
+    grace: Grace
+    """What :meth:`Utterances.leaving` is to be asked with."""
 
 
 def store_folder(settings: Settings) -> Path:
@@ -52,7 +54,7 @@ def open_store(settings: Settings) -> Iterator[Store]:
 
     with Database(store_folder(settings)) as database:
         utterances = Utterances(database, _quota(settings))
-        yield Store(database.folder, Ledger(database), utterances)
+        yield Store(database.folder, Ledger(database), utterances, grace_of(settings))
 
 
 def opted_in(path: Path) -> bool:
@@ -90,6 +92,13 @@ def make_recorder(settings: Settings) -> Recorder:
     }
     folder = store_folder(settings)
     return Recorder(Habits(folder, _quota(settings), _rules(settings), capture))
+
+
+def grace_of(settings: Settings) -> Grace:
+    """Return when what is kept may leave."""
+    from stt_service.store.kept import Grace
+
+    return Grace(settings.store.grace_hours, settings.store.send_unreviewed)
 
 
 def _quota(settings: Settings) -> Quota:

@@ -202,6 +202,8 @@ class StoreSettings(_Section):
     quota_mib: Annotated[Whole, Field(ge=1, le=1_000_000)]
     keep_days: Annotated[Real, Field(gt=0, le=36_500)]
     keep_free_mib: Annotated[Whole, Field(ge=0, le=1_000_000)]
+    grace_hours: Annotated[Real, Field(ge=0, le=10_000)]
+    send_unreviewed: bool
     quiet_hours: Names
     drop_digits: Annotated[Whole, Field(ge=0, le=100)]
     drop_names: Names

@@ -142,7 +142,7 @@ def stats(context: Context, *, as_json: bool, state_dir: str | None) -> None:
     from stt_service.store.kept import Stats  # noqa: PLC0415
 
     with _opened(context, state_dir) as kept:
-        found = Stats(0, 0, 0.0, 0, 0, 0, 0) if kept is None else kept.stats()
+        found = Stats() if kept is None else kept.stats()
     if as_json:
         click.echo(json.dumps(asdict(found)))
         return

@@ -55,12 +55,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             overflows INTEGER NOT NULL,
             text TEXT NOT NULL,
             label TEXT,
+            review TEXT,
             confidence REAL NOT NULL,
             alternatives TEXT NOT NULL,
             model TEXT NOT NULL,
             scorer TEXT,
             engine TEXT NOT NULL,
             capture TEXT NOT NULL,
+            key TEXT,
             deletion_token TEXT NOT NULL
         ) STRICT""",
         # Outlives its utterance, which a quota may delete here while it is still elsewhere.

@@ -9,6 +9,11 @@ from typing import Any, Literal
 from stt_service.events import Alternative, Transcript
 from stt_service.store.consent import Actor
 
+Verdict = Literal["accepted", "rejected"]
+"""About an utterance's leaving this device."""
+HOUR = 3600.0
+"""Seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Quota:
@@ -59,12 +64,16 @@ class Kept:
     """What the machine heard."""
     label: str | None
     """What was really said, as somebody wrote it down."""
+    review: Verdict | None
+    """What somebody has decided about its leaving; None waits."""
     confidence: float
     alternatives: tuple[Alternative, ...]
     model: str
     scorer: str | None
     engine: str
     capture: Mapping[str, str | int | float]
+    key: str | None
+    """Id of the key that sound and texts are sealed with at rest, None where they are not."""
     deletion_token: str
     """A secret: who knows it may have the utterance deleted wherever it was sent."""
 
@@ -79,21 +88,39 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Grace:
+    """When an utterance may leave, if its consent allows that at all."""
+
+    hours: float
+    """That every one stays here at least, to be reviewed."""
+    unreviewed: bool = False
+    """Whether those that nobody has looked at leave after that time too."""
+
+    def leaves(self, kept: Kept) -> float | None:
+        """Return when it may leave, in seconds since 1970; None for never, as things stand."""
+        if kept.review == "rejected" or (kept.review is None and not self.unreviewed):
+            return None
+        return kept.saved + self.hours * HOUR
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
     """How much there is."""
 
-    utterances: int
-    bytes: int
+    utterances: int = 0
+    bytes: int = 0
     """Of sound files."""
-    seconds: float
+    seconds: float = 0.0
     """Of sound."""
-    labelled: int
+    labelled: int = 0
     """Utterances that somebody has corrected or confirmed."""
-    sent: int
+    accepted: int = 0
+    rejected: int = 0
+    sent: int = 0
     """Utterances that have left and may have to be deleted elsewhere."""
-    tombstones: int
+    tombstones: int = 0
     """Deletions elsewhere that are to be asked for."""
-    quota_bytes: int
+    quota_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

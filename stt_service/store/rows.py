@@ -56,14 +56,18 @@ def _kept(row: tuple[Any, ...]) -> Kept:
 
 def sums(connection: sqlite3.Connection, quota: int) -> Stats:
     """Return how much there is; ``quota`` in bytes is passed on."""
-    utterances, size, seconds, labelled = connection.execute(
-        "SELECT count(*), total(bytes), total(seconds), count(label) FROM utterances"
+    utterances, size, seconds, labelled, accepted, rejected = connection.execute(
+        "SELECT count(*), total(bytes), total(seconds), count(label), "
+        "count(*) FILTER (WHERE review = 'accepted'), count(*) FILTER (WHERE review = 'rejected') "
+        "FROM utterances"
     ).fetchone()
     return Stats(
         utterances=utterances,
         bytes=int(size),
         seconds=seconds,
         labelled=labelled,
+        accepted=accepted,
+        rejected=rejected,
         sent=connection.execute("SELECT count(*) FROM sent").fetchone()[0],
         tombstones=connection.execute("SELECT count(*) FROM tombstones").fetchone()[0],
         quota_bytes=quota,

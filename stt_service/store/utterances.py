@@ -21,6 +21,7 @@ from stt_service.errors import StoreError
 from stt_service.store.consent import Actor, Consent, How, Ledger, fold
 from stt_service.store.db import Database
 from stt_service.store.kept import (
+    Grace,
     Kept,
     NewUtterance,
     NotSaved,
@@ -29,6 +30,7 @@ from stt_service.store.kept import (
     SaveStopped,
     Saving,
     Stats,
+    Verdict,
 )
 from stt_service.store.rows import bury, delete, evict, exists, insert, kept_rows, sums, was_sent
 from stt_service.store.sound import SoundFolder
@@ -179,6 +181,27 @@ class Utterances:
             query = "UPDATE utterances SET label = ? WHERE id = ?"
             if connection.execute(query, (words, kept.id)).rowcount != 1:
                 raise StoreError(f"the utterance {kept.id} is gone")
+
+    def review(self, kept: Kept, verdict: Verdict | None) -> None:
+        """Decide whether it may leave, None to take a decision back. Raises :exc:`StoreError`.
+
+        One that has left and is rejected is asked back by a tombstone.
+        """
+        with self._database.writing() as connection:
+            query = "UPDATE utterances SET review = ? WHERE id = ?"
+            if connection.execute(query, (verdict, kept.id)).rowcount != 1:
+                raise StoreError(f"the utterance {kept.id} is gone")
+            if verdict == "rejected":
+                bury(connection, "utterance", kept.id, self._clock())
+
+    def leaving(self, grace: Grace) -> list[Kept]:
+        """Return those that review lets leave now, oldest first; consent is not looked at here.
+
+        Raises :exc:`StoreError`.
+        """
+        now = self._clock()
+        times = [(grace.leaves(one), one) for one in self.listing()]
+        return [one for time_, one in times if time_ is not None and time_ <= now]
 
     def mark_sent(self, kept: Kept) -> None:
         """Note that the utterance is about to leave: its token outlives it from now on."""
