@@ -32,8 +32,8 @@ LAYERS = (
         "vad.api",
     },
     {"audio", "engine", "models", "store", "vad"},
-    {"client", "hearing", "listener", "server", "transcriber", "tuning"},
-    {"app", "app_server", "app_audio", "app_daemon", "app_listener", "app_store"},
+    {"client", "doctor", "hearing", "listener", "server", "transcriber", "tuning"},
+    {"app", "app_server", "app_audio", "app_daemon", "app_doctor", "app_listener", "app_store"},
     {"cli", "__main__"},
 )
 """Lowest first; the longest matching name decides. A module imports its own layer and lower."""
@@ -56,6 +56,7 @@ PLAIN = (
     "engine",
     "vad",
     "decoder",
+    "doctor",
     "models",
     "segmenter",
     "length_cutter",

@@ -36,6 +36,7 @@ COMMANDS = {
     "consent": ("stt_service.cli.consent:consent_group", "Decide whether what is said is kept."),
     "demo": ("stt_service.cli.demo:demo", "Transcribe the bundled recordings."),
     "devices": ("stt_service.cli.devices:devices", "List microphones; show how loud they are."),
+    "doctor": ("stt_service.cli.doctor:doctor", "Say what is wrong here, and how to mend it."),
     "engine": ("stt_service.cli.engine:engine_group", "Fetch and check recognition libraries."),
     "listen": ("stt_service.cli.control:listen", "Have the daemon take the next utterance."),
     "models": ("stt_service.cli.models:models_group", "List, install and choose models."),

@@ -1,0 +1,1 @@
+"""What may keep the program from working here, and what to do about it."""
