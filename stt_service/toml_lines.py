@@ -21,7 +21,8 @@ def find_lines(text: str) -> Lines:
     lines: Lines = {}
     section = ""
     inside = ""  # the quotes of a string over several lines
-    for number, line in enumerate(text.splitlines(), 1):
+    # Not splitlines: it also parts lines at characters that may stand within a value.
+    for number, line in enumerate(text.split("\n"), 1):
         if inside:
             inside = "" if inside in line else inside
             continue

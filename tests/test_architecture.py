@@ -20,6 +20,7 @@ LAYERS = (
         "audio.api",
         "config",
         "settings",
+        "toml_edit",
         "toml_lines",
         "decoder",
         "engine.api",
