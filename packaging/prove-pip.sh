@@ -1,0 +1,52 @@
+#!/bin/sh
+# Installs the wheel of dist/ as a Pi's owner does, on each Python with the lowest and the newest
+# versions of all that it depends on, without a compiler, and transcribes the bundled recordings
+# and, where asked for, runs the quick tests of the sdist against it.
+#
+#   packaging/prove-pip.sh [PYTHON...]        default: python3.11 python3.13
+#   TESTS=tests packaging/prove-pip.sh        with the tests in these folders, too
+#
+# Needs `uv` on the PATH, 1 GB in /tmp and the package index that pip is set up for.
+set -eu
+HERE=$(cd "$(dirname "$0")/.." && pwd)
+DIST=${DIST:-$HERE/dist}
+TESTS=${TESTS:-}
+LIMIT=250 # MB for the whole environment, pip included
+WORK=$(mktemp -d)
+trap 'rm -rf "$WORK"' EXIT
+[ $# -gt 0 ] || set -- python3.11 python3.13
+command -v uv >/dev/null || { echo "prove-pip.sh needs uv" >&2; exit 2; }
+WHEEL=$(echo "$DIST"/stt_service-*"$(uname -m)".whl)
+[ -f "$WHEEL" ] || { echo "no wheel for $(uname -m) in $DIST: make dist" >&2; exit 2; }
+tar -xzf "$DIST"/stt_service-*.tar.gz -C "$WORK"
+SOURCE=$(echo "$WORK"/stt_service-*)
+rm -rf "$WORK/tree" && mkdir "$WORK/tree"
+# Without the package itself: what is tested is what was installed.
+mv "$SOURCE" "$WORK/source" && cp -r "$WORK/source/." "$WORK/tree" && rm -rf "$WORK/tree/stt_service"
+mkdir "$WORK/tree/stt_service" && cp "$WORK/source/stt_service/default.toml" "$WORK/tree/stt_service"
+
+for python in "$@"; do
+  version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  for which in lowest highest; do
+    # The dependencies named in setup.py alone: what those need is for them to say.
+    uv pip compile --quiet --no-deps --only-binary :all: --python-version "$version" \
+      --resolution "$which" --no-header --no-annotate --no-emit-index-url \
+      "$WORK/source/setup.py" --output-file "$WORK/constraints" >/dev/null
+    rm -rf "$WORK/venv"
+    "$python" -m venv "$WORK/venv"
+    "$WORK/venv/bin/pip" install --quiet --only-binary :all: --constraint "$WORK/constraints" \
+      "$WHEEL" 2>"$WORK/log" || { cat "$WORK/log"; exit 1; }
+    "$WORK/venv/bin/pip" check >/dev/null
+    size=$(du -sm "$WORK/venv" | cut -f1)
+    (cd "$WORK" && venv/bin/stt-service demo >demo.log 2>&1) || { cat "$WORK/demo.log"; exit 1; }
+    echo "ok  Python $version, $which versions: $size MB, $(tail -n 1 "$WORK/demo.log")"
+    [ "$size" -le "$LIMIT" ] || { echo "FAILED: more than $LIMIT MB" >&2; exit 1; }
+    [ -n "$TESTS" ] || continue
+    "$WORK/venv/bin/pip" install --quiet --constraint "$WORK/constraints" pytest pytest-randomly \
+      pytest-timeout hypothesis jiwer 2>/dev/null
+    (cd "$WORK/tree" && "$WORK/venv/bin/python" -m pytest -q -p no:cacheprovider \
+      -m 'not slow and not native and not browser and not sound' $TESTS) >"$WORK/log" 2>&1 \
+      || { tail -n 60 "$WORK/log"; exit 1; }
+    echo "ok  Python $version, $which versions: $(tail -n 1 "$WORK/log")"
+  done
+done
