@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 """Between looks at the ledger; a look that finds nothing new costs microseconds."""
 TIDY_SECONDS = 3600.0
-"""Between looks for utterances that are too old."""
+"""Between looks for utterances that are too old, and for what crashes have left."""
 QUEUE = 4
 """Utterances that wait for a slow card; a fifth is not taken: memory is for recognition."""
 STOP_SECONDS = 5.0
@@ -87,7 +87,7 @@ class Recorder(Tap, Closing):
         self._database: Database | None = None
         self._utterances: Utterances | None = None
         self._seen: int | None = None
-        self._tidied = 0.0
+        self._tidied = -TIDY_SECONDS
         self._stopped: SaveStopped | None = None
 
     def start(self, report: Callable[[Fault | Recovered], None]) -> None:
@@ -162,6 +162,7 @@ class Recorder(Tap, Closing):
         if not (self._habits.folder / FILE).exists():
             self._forget()
             self._close_store()
+            self._tell(None)
             return False
         if self._database is None:
             self._database = Database(self._habits.folder)
@@ -176,14 +177,16 @@ class Recorder(Tap, Closing):
             live = Ledger(self._database).standing().live
             if live != self._live:
                 logger.info("saving is %s", "off" if live is None else "on, as was agreed")
+                # Whoever withdrew may have been interrupted: what is left of it goes now.
+                self._tidied = -TIDY_SECONDS
             if live is None:
                 self._forget()
             self._live = live
-            if first:
+            if first or live is None:
                 self._tell(None)
-        if self._live is not None and time.monotonic() >= self._tidied + TIDY_SECONDS:
+        if time.monotonic() >= self._tidied + TIDY_SECONDS:
             self._tidied = time.monotonic()
-            self._utterances.expire()
+            self._utterances.tidy()
 
     def _forget(self) -> None:
         with self._changed:
@@ -225,7 +228,7 @@ class Recorder(Tap, Closing):
         if stopped is not None and before is None:
             self._report(Fault("store", f"not saved: {stopped.message}", stopped.remedy))
         elif stopped is None and before is not None:
-            self._report(Recovered("store", "utterances are saved again"))
+            self._report(Recovered("store", "utterances can be saved again"))
 
 
 def _new(recording: Recording, capture: Mapping[str, str | int | float]) -> NewUtterance:

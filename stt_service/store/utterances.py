@@ -68,9 +68,9 @@ class Utterances:
         self._unsure = False  # a commit has failed: a file may be left over
         try:
             self._sound = SoundFolder(database.folder)
-            self._sweep()
         except OSError as error:
             raise _unusable(database.folder, error) from error
+        self._remove_left_over()
 
     def _sweep(self) -> None:
         with self._database.writing() as connection:
@@ -242,17 +242,28 @@ class Utterances:
                 bury(connection, "actor", one, self._clock())
                 gone += delete(connection, "actor", one)
         self._wipe(gone)
+        self._remove_left_over()
         return len(gone)
 
-    def expire(self) -> int:
-        """Delete what is older than the quota allows; return how many. Raises :exc:`StoreError`."""
+    def tidy(self) -> int:
+        """Delete what is older than the quota allows, and what crashes have left.
+
+        Returns how many utterances were too old. Raises :exc:`StoreError`.
+        """
         oldest = self._clock() - self._quota.days * DAY
         with self._database.writing() as connection:
             query = "DELETE FROM utterances WHERE saved < ? RETURNING id"
             gone = [row[0] for row in connection.execute(query, (oldest,)).fetchall()]
+        self._remove_left_over()
         if gone:
-            self._wipe(gone)
+            self._database.forget()
         return len(gone)
+
+    def _remove_left_over(self) -> None:
+        try:
+            self._sweep()
+        except OSError as error:
+            raise _unusable(self._database.folder, error) from error
 
     def _wipe(self, names: list[str]) -> None:
         """Remove files, and what the database's log remembers. Raises :exc:`StoreError`."""
