@@ -24,14 +24,17 @@ rm -rf "$WORK/tree" && mkdir "$WORK/tree"
 # Without the package itself: what is tested is what was installed.
 mv "$SOURCE" "$WORK/source" && cp -r "$WORK/source/." "$WORK/tree" && rm -rf "$WORK/tree/stt_service"
 mkdir "$WORK/tree/stt_service" && cp "$WORK/source/stt_service/default.toml" "$WORK/tree/stt_service"
+# What the wheel itself asks for: what those need in turn is for them to say.
+python3 -m zipfile -e "$WHEEL" "$WORK/wheel"
+sed -n 's/^Requires-Dist: //p' "$WORK"/wheel/*.dist-info/METADATA | grep -v 'extra ==' \
+  >"$WORK/needs.in"
 
 for python in "$@"; do
   version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
   for which in lowest highest; do
-    # The dependencies named in setup.py alone: what those need is for them to say.
     uv pip compile --quiet --no-deps --only-binary :all: --python-version "$version" \
       --resolution "$which" --no-header --no-annotate --no-emit-index-url \
-      "$WORK/source/setup.py" --output-file "$WORK/constraints" >/dev/null
+      "$WORK/needs.in" --output-file "$WORK/constraints" >/dev/null
     rm -rf "$WORK/venv"
     "$python" -m venv "$WORK/venv"
     "$WORK/venv/bin/pip" install --quiet --only-binary :all: --constraint "$WORK/constraints" \
