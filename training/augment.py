@@ -36,7 +36,10 @@ class AugmentConfig:
     speed_range: tuple[float, float] = (0.87, 1.15)
     """Tempo factors."""
     colour: float = 0.5
-    """Probability of a room, a tilted or a narrow frequency response."""
+    """Probability of a room and a tilted frequency response."""
+    narrow: float = 0.2
+    """Probability of a narrow band. Some recordings have nothing above 4 kHz: strangers' will too,
+    and a network that has just begun can learn that as well."""
     noise: float = 0.55
     """Probability of added noise."""
     snr_db: tuple[float, float] = (3.0, 30.0)
@@ -150,7 +153,7 @@ def _synthetic_impulse(rng: Rng) -> Array:
 
 
 def colour(rng: Rng, audio: Array, impulses: Sequence[Array]) -> Array:
-    """Filter by a room, a tilt and perhaps a telephone's band, in one pass over the spectrum."""
+    """Filter by a tilt and perhaps a room, in one pass over the spectrum."""
     impulse: Array | None = None
     if rng.random() < 0.6:
         room = len(impulses) and rng.random() < ROOM_SHARE
@@ -161,16 +164,26 @@ def colour(rng: Rng, audio: Array, impulses: Sequence[Array]) -> Array:
     spectrum = np.fft.rfft(audio, size)
     if impulse is not None:
         spectrum *= np.fft.rfft(impulse, size)
-    hz = np.linspace(0.0, SAMPLE_RATE / 2, spectrum.size, dtype=np.float32)
-    octaves = np.log2(np.maximum(hz, 60.0) / 1000.0)
+    octaves = np.log2(np.maximum(_hertz(spectrum.size), 60.0) / 1000.0)
     gain = 10 ** (rng.uniform(-4.0, 4.0) * octaves / 20)
-    if rng.random() < 0.3:
-        high = rng.uniform(3300.0, 7000.0)
-        gain *= np.clip((high + 300.0 - hz) / 300.0, 0.002, 1.0)
-    if rng.random() < 0.3:
+    return np.fft.irfft(spectrum * gain, size)[: len(audio)].astype(np.float32)
+
+
+def narrow(rng: Rng, audio: Array) -> Array:
+    """Cut off what a telephone or a cheap microphone does not carry."""
+    size = -(-len(audio) // 512) * 512
+    spectrum = np.fft.rfft(audio, size)
+    hz = _hertz(spectrum.size)
+    high = rng.uniform(3300.0, 7000.0) if rng.random() < 0.5 else rng.uniform(3600.0, 4000.0)
+    gain = np.clip((high + 300.0 - hz) / 300.0, 0.002, 1.0)
+    if rng.random() < 0.5:
         low = rng.uniform(60.0, 350.0)
         gain *= np.clip((hz - low + 50.0) / 50.0, 0.01, 1.0)
     return np.fft.irfft(spectrum * gain, size)[: len(audio)].astype(np.float32)
+
+
+def _hertz(bins: int) -> Array:
+    return np.linspace(0.0, SAMPLE_RATE / 2, bins, dtype=np.float32)
 
 
 def pad(rng: Rng, audio: Array, config: AugmentConfig) -> Array:
@@ -197,6 +210,8 @@ def augment(rng: Rng, audio: Array, backdrop: Backdrop, config: AugmentConfig) -
     audio = pad(rng, audio, config)
     if rng.random() < config.colour:
         audio = colour(rng, audio, backdrop.impulses)
+    if rng.random() < config.narrow:
+        audio = narrow(rng, audio)
     if rng.random() < config.noise:
         audio = add_noise(rng, audio, backdrop, config.snr_db)
     peak = float(np.abs(audio).max(initial=0.0)) + 1e-9
