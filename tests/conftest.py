@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from tests.running import Running
 
 # An example's time depends on what else the machine does; hangs are caught by the test's timeout.
 settings.register_profile("exact", deadline=None)
@@ -48,3 +51,17 @@ def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setattr("stt_service.config.SYSTEM_FILE", tmp_path / "etc.toml")
     return state
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Start daemons, which are killed in the end."""
+    started: list[Running] = []
+
+    def start(*options: str, **more: Any) -> Running:
+        started.append(Running(tmp_path, *options, **more))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()

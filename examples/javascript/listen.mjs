@@ -2,9 +2,10 @@
 // whose origin stands in server.origins.
 
 const TOKEN = globalThis.process?.env.STT_SERVICE_TOKEN;
+const URL = globalThis.process?.env.STT_SERVICE_URL ?? "ws://127.0.0.1:8765";
 const LONGEST = 10000; // ms between attempts
 
-export function listen(take, url = "ws://127.0.0.1:8765/v1/transcripts?kinds=final", token = TOKEN) {
+export function listen(take, url = `${URL}/v1/transcripts?kinds=final`, token = TOKEN) {
   let wait = 500;
   const connect = () => {
     const socket = new WebSocket(url, token ? ["stt-service.v1", `stt-token.${token}`] : []);

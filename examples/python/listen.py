@@ -8,7 +8,8 @@ import sys
 
 from websockets.asyncio.client import connect
 
-URL = "ws://127.0.0.1:8765/v1/transcripts?kinds=partial,final"
+URL = os.environ.get("STT_SERVICE_URL", "ws://127.0.0.1:8765")
+ADDRESS = URL + "/v1/transcripts?kinds=partial,final"
 
 
 async def main() -> None:
@@ -16,7 +17,7 @@ async def main() -> None:
     token = os.environ.get("STT_SERVICE_TOKEN")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     # connect() as an iterator connects again whenever the daemon was restarted.
-    async for socket in connect(URL, additional_headers=headers):
+    async for socket in connect(ADDRESS, additional_headers=headers):
         async for text in socket:
             message = json.loads(text)
             if message["type"] == "partial":
