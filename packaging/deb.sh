@@ -64,7 +64,7 @@ LOG=$CHROOT.build.log
 BUILD_IN="cd /build/stt-service && dpkg-buildpackage --build=binary --no-sign"
 # unshare: neither network nor processes of this machine are seen by the build.
 unshare --net --pid --fork --mount sh -c ". '$HERE/packaging/chroots.sh'; \
-  enter '$CHROOT' sh -c '$BUILD_IN'" >"$LOG" 2>&1 || { tail -n 40 "$LOG" >&2; exit 1; }
+  enter '$CHROOT' sh -c '$BUILD_IN'" >"$LOG" 2>&1 || { tail -n 30 "$LOG" | cut -c1-300 >&2; exit 1; }
 mkdir -p "$OUT"
 cp "$BUILD"/*.deb "$OUT"
 rm -rf "$BUILD"
