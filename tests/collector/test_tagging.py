@@ -1,0 +1,409 @@
+"""The tagger on a database: who gets which clip, whose votes count, what becomes known."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+pytest.importorskip("sqlalchemy", reason="the collector needs the extra 'collector'")
+
+from sqlalchemy import Engine, delete, insert, select
+from stt_service.collector.tables import utterances
+
+from stt_service.collector import tagging_next, tagging_people, tagging_votes
+from stt_service.collector.tagging import Tagging
+from stt_service.collector.tagging_people import INVITATION_DAYS, TaggerError
+from stt_service.collector.tagging_rules import GOLD_LEAST
+from stt_service.collector.tagging_tables import assignments, clips, invitations, taggers, votes
+from stt_service.collector.tagging_votes import Answer
+from tests.collector.databases import databases, row
+
+engine = databases
+
+
+@dataclass
+class Stage:
+    """A collector with utterances, people with keys, and a clock."""
+
+    engine: Engine
+    now: float = 1_000_000_000.0
+    sounds: dict[str, bytes] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.tagging = Tagging(self.engine, lambda name: b"fLaC" + name.encode())
+
+    def add(self, number: int, **more: object) -> str:
+        values = row(number, **more)
+        with self.engine.begin() as connection:
+            connection.execute(insert(utterances).values(**values))
+        self.tagging.take_in()
+        return str(values["id"])
+
+    def join(self, *, reference: bool = False) -> str:
+        return self.tagging.join(self.tagging.invite(self.now, reference=reference), self.now)
+
+    def next(self, key: str, *own: str) -> tuple[str, str] | None:
+        """Return ticket and utterance."""
+        offer = self.tagging.next(key, own, self.now)
+        if offer is None:
+            return None
+        with self.engine.connect() as connection:
+            query = select(assignments.c.utterance).where(assignments.c.ticket == offer.ticket)
+            return offer.ticket, str(connection.execute(query).scalar_one())
+
+    def hear(self, key: str, ticket: str) -> None:
+        self.tagging.sound(key, ticket, self.now)
+        self.now += 10.0
+
+    def say(self, key: str, text: str = "", *own: str, **more: object) -> str:
+        """Take the next clip, hear it, answer; return the utterance."""
+        found = self.next(key, *own)
+        assert found is not None
+        ticket, utterance = found
+        self.hear(key, ticket)
+        kind = more.pop("kind", "text")
+        self.tagging.vote(key, Answer(ticket, kind, text, **more), self.now)
+        return utterance
+
+    def clip(self, utterance: str) -> object:
+        with self.engine.connect() as connection:
+            query = select(clips).where(clips.c.utterance == utterance)
+            return connection.execute(query).one()
+
+    def tagger(self, key: str) -> tagging_people.Tagger:
+        with self.engine.connect() as connection:
+            return tagging_people.find(connection, key)
+
+
+@pytest.fixture
+def stage(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """Known clips only where a test wants them."""
+    monkeypatch.setattr(tagging_next, "gold_chance", lambda _: 0.0)
+    return Stage(engine)
+
+
+def refused(status: int) -> object:
+    return pytest.raises(TaggerError, check=lambda error: error.status == status)
+
+
+def test_two_people_agree(stage: Stage) -> None:
+    """A clip goes to a second person, and is then decided."""
+    name = stage.add(1, text="turn on the light")
+    anna, ben, cleo = stage.join(), stage.join(), stage.join()
+    assert stage.say(anna, "Turn on the light!") == name
+    assert stage.clip(name).state == "open"
+    assert stage.next(anna) is None
+    assert stage.say(ben, "turn on the light") == name
+    clip = stage.clip(name)
+    assert (clip.state, clip.text, clip.agree, clip.against) == (
+        "valid",
+        "turn on the light",
+        2,
+        0,
+    )
+    assert stage.next(cleo) is None
+
+
+def test_a_tie_goes_to_a_third(stage: Stage) -> None:
+    """Who decides."""
+    name = stage.add(1)
+    stage.say(stage.join(), "light on")
+    stage.say(stage.join(), "lights on")
+    assert stage.clip(name).state == "open"
+    stage.say(stage.join(), "lights on")
+    assert (stage.clip(name).text, stage.clip(name).against) == ("lights on", 1)
+
+
+def test_the_owner_has_a_vote(stage: Stage) -> None:
+    """The label that came along; the machine's hypothesis has none."""
+    corrected = stage.add(1, text="turn on delight", label="Turn on the light")
+    heard = stage.add(2, text="turn on the light")
+    anna = stage.join()
+    for _ in range(2):
+        stage.say(anna, "turn on the light")
+    assert stage.clip(corrected).state == "valid"
+    assert stage.clip(heard).state == "open"
+
+
+def test_sessions_are_not_people(stage: Stage) -> None:
+    """The same key in two browsers is one person; an invitation makes one key."""
+    name = stage.add(1)
+    code = stage.tagging.invite(stage.now)
+    key = stage.tagging.join(code, stage.now)
+    with refused(403):
+        stage.tagging.join(code, stage.now)
+    first, second = stage.next(key), stage.next(key)
+    assert first == second
+    stage.hear(key, first[0])
+    for _ in range(3):
+        stage.tagging.vote(key, Answer(first[0], "text", "light on"), stage.now)
+    assert (stage.clip(name).state, stage.clip(name).voters) == ("open", 1)
+
+
+def test_invitations_end(stage: Stage) -> None:
+    """Unknown, used and old ones alike."""
+    code = stage.tagging.invite(stage.now)
+    with refused(403):
+        stage.tagging.join("12345", stage.now)
+    with refused(403):
+        stage.tagging.join(code, stage.now + INVITATION_DAYS * 86_400 + 1)
+
+
+def test_invitations_are_forgiving(stage: Stage) -> None:
+    """They are typed from paper."""
+    code = stage.tagging.invite(stage.now)
+    assert len(stage.tagging.join(f" {code.upper().replace('-', ' ')} ", stage.now)) == 64
+
+
+def test_nothing_secret_is_kept(stage: Stage) -> None:
+    """Neither keys nor invitations: who reads the database cannot vote."""
+    code = stage.tagging.invite(stage.now).replace("-", "")
+    key = stage.join()
+    with stage.engine.connect() as connection:
+        kept = str(connection.execute(select(taggers)).all())
+        kept += str(connection.execute(select(invitations)).all())
+    assert key not in kept
+    assert code not in kept
+
+
+def test_nobody_chooses_their_clip(stage: Stage) -> None:
+    """What is in one's hands stays there; another's ticket is none."""
+    stage.add(1)
+    stage.add(2)
+    anna, ben = stage.join(), stage.join()
+    ticket, _ = stage.next(anna)
+    assert stage.next(anna)[0] == ticket
+    stage.next(ben)
+    with refused(410):
+        stage.tagging.sound(ben, ticket, stage.now)
+    with refused(410):
+        stage.tagging.vote(ben, Answer(ticket, "text", "x"), stage.now)
+
+
+def test_a_clip_is_in_one_hand(stage: Stage) -> None:
+    """And free again when it was put aside."""
+    stage.add(1)
+    anna, ben = stage.join(), stage.join()
+    assert stage.next(anna) is not None
+    assert stage.next(ben) is None
+    stage.now += tagging_next.LEASE_SECONDS + 1
+    assert stage.next(ben) is not None
+
+
+def test_hearing_comes_first(stage: Stage) -> None:
+    """A vote counts when the clip can have been heard to its end."""
+    stage.add(1, seconds=8.0)
+    anna = stage.join()
+    ticket, _ = stage.next(anna)
+    for wait in (0.0, 2.0):
+        with refused(425):
+            stage.tagging.vote(anna, Answer(ticket, "text", "x"), stage.now + wait)
+        if not wait:
+            stage.tagging.sound(anna, ticket, stage.now)
+    stage.tagging.vote(anna, Answer(ticket, "text", "x"), stage.now + 4.0)
+
+
+def test_own_clips_are_not_given(stage: Stage) -> None:
+    """To who says which devices are theirs."""
+    stage.add(1, pseudonym="a" * 32)
+    other = stage.add(2, pseudonym="b" * 32)
+    anna = stage.join()
+    assert stage.say(anna, "x", "a" * 32) == other
+    assert stage.next(anna, "a" * 32) is None
+    assert stage.next(anna) is not None
+
+
+def test_what_teaches_most_comes_first(stage: Stage) -> None:
+    """Doubtful ones; and one that waits for its second vote before all others."""
+    sure = stage.add(1, confidence=0.99)
+    doubtful = stage.add(2, confidence=0.01)
+    anna, ben = stage.join(), stage.join()
+    assert stage.next(anna)[1] == doubtful
+    assert stage.say(ben, "x") == sure
+    cleo = stage.join()
+    assert stage.next(cleo)[1] == sure
+
+
+def test_a_skipped_clip_goes_to_others_later(stage: Stage) -> None:
+    """And does not come back."""
+    first = stage.add(1, confidence=0.3)
+    second = stage.add(2, confidence=0.4)
+    anna, ben = stage.join(), stage.join()
+    assert stage.say(anna, kind="skip") == first
+    assert stage.say(anna, "x") == second
+    assert stage.next(anna) is None
+    assert stage.next(ben)[1] == second
+    assert stage.clip(first).voters == 0
+
+
+def test_reports(stage: Stage) -> None:
+    """Two that it is empty; one that it is private."""
+    empty = stage.add(1)
+    anna, ben = stage.join(), stage.join()
+    stage.say(anna, kind="report", reason="empty")
+    stage.say(ben, kind="report", reason="empty")
+    assert stage.clip(empty).state == "invalid"
+    private = stage.add(2)
+    stage.say(anna, kind="report", reason="private")
+    assert stage.clip(private).state == "invalid"
+
+
+@pytest.mark.parametrize(
+    "wrong", [Answer("", "text", ""), Answer("", "text", "at 7"), Answer("", "report")]
+)
+def test_answers_that_cannot_count(stage: Stage, wrong: Answer) -> None:
+    """Are refused, with what to do."""
+    stage.add(1)
+    anna = stage.join()
+    ticket, _ = stage.next(anna)
+    stage.hear(anna, ticket)
+    with refused(422):
+        stage.tagging.vote(anna, Answer(ticket, wrong.kind, wrong.text, wrong.reason), stage.now)
+
+
+def test_an_answer_can_be_changed(stage: Stage) -> None:
+    """For a while; figures count a clip once."""
+    name = stage.add(1)
+    anna, ben = stage.join(), stage.join()
+    ticket, _ = stage.next(anna)
+    stage.hear(anna, ticket)
+    stage.tagging.vote(anna, Answer(ticket, "text", "wrong"), stage.now)
+    assert stage.tagging.vote(anna, Answer(ticket, "text", "right"), stage.now) == (1, 1)
+    stage.say(ben, "right")
+    assert stage.clip(name).state == "valid"
+    stage.now += tagging_next.UNDO_SECONDS + 60
+    stage.next(anna)
+    with refused(410):
+        stage.tagging.vote(anna, Answer(ticket, "text", "again"), stage.now)
+
+
+def make_known(stage: Stage, count: int) -> list[str]:
+    """Have a reference and another agree on clips."""
+    host, friend = stage.join(reference=True), stage.join()
+    names = [stage.add(100 + number) for number in range(count)]
+    for _ in names:
+        stage.say(host, "known text")
+        stage.say(friend, "known text")
+    assert all(stage.clip(name).gold for name in names)
+    return names
+
+
+def test_known_clips_measure_taggers(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who gets them wrong does not count any more, for what was said before neither."""
+    known = make_known(stage, GOLD_LEAST)
+    name = stage.add(1)
+    careless = stage.join()
+    stage.say(careless, "nonsense")
+    assert stage.clip(name).voters == 1
+    monkeypatch.setattr(tagging_next, "gold_chance", lambda _: 1.0)
+    for _ in known:
+        assert stage.say(careless, "nonsense") in known
+    figures = stage.tagger(careless)
+    assert (figures.right, figures.wrong, figures.counts) == (0, GOLD_LEAST, False)
+    assert stage.clip(name).voters == 0
+    assert all(stage.clip(one).text == "known text" for one in known)
+
+
+def test_who_is_right_keeps_counting(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And is not given the same known clip twice."""
+    known = make_known(stage, GOLD_LEAST)
+    careful = stage.join()
+    monkeypatch.setattr(tagging_next, "gold_chance", lambda _: 1.0)
+    assert {stage.say(careful, "Known text.") for _ in known} == set(known)
+    assert stage.tagger(careful).counts
+    assert stage.next(careful) is None
+
+
+def test_a_reference_alone_makes_no_known_clip(stage: Stage) -> None:
+    """Somebody has to agree; and what others agree on is known to nobody in particular."""
+    name = stage.add(1)
+    stage.say(stage.join(reference=True), "light off")
+    assert not stage.clip(name).gold
+    stage.say(stage.join(), "light on")
+    stage.say(stage.join(), "light on")
+    assert (stage.clip(name).state, stage.clip(name).gold) == ("valid", False)
+
+
+def test_barring_takes_votes_back(stage: Stage) -> None:
+    """And a key; letting in again gives them back."""
+    name = stage.add(1)
+    anna, ben = stage.join(), stage.join()
+    stage.say(anna, "x")
+    stage.say(ben, "x")
+    number = stage.tagger(anna).number
+    assert stage.tagging.set_barred(number, barred=True) == 1
+    assert stage.clip(name).state == "open"
+    with refused(403):
+        stage.next(anna)
+    stage.tagging.set_barred(number, barred=False)
+    assert stage.clip(name).state == "valid"
+    with refused(404):
+        stage.tagging.set_barred(99, barred=True)
+
+
+def test_a_withdrawal_takes_all_along(stage: Stage) -> None:
+    """The clip, what was said of it, and whose hands it was in."""
+    name = stage.add(1)
+    anna, ben = stage.join(), stage.join()
+    stage.say(anna, "x")
+    ticket, _ = stage.next(ben)
+    with stage.engine.begin() as connection:
+        connection.execute(delete(utterances).where(utterances.c.id == name))
+    with stage.engine.connect() as connection:
+        for table in (clips, votes, assignments):
+            assert connection.execute(select(table)).all() == []
+    with refused(410):
+        stage.tagging.vote(ben, Answer(ticket, "text", "x"), stage.now)
+    assert stage.next(anna) is None
+
+
+def test_progress(stage: Stage) -> None:
+    """For who asks, and for all."""
+    stage.add(1, seconds=2.0)
+    stage.add(2, seconds=3.0)
+    anna, ben = stage.join(), stage.join()
+    for text in ("x", "y"):
+        stage.say(anna, text)
+    for text in ("x", "y"):
+        stage.say(ben, text)
+    you, everybody = stage.tagging.progress(anna, stage.now)
+    assert (you.today, you.tagged) == (2, 2)
+    assert everybody.taggers == 2
+    assert everybody.valid + everybody.open == 2
+    assert you.settled == everybody.valid == you.agreed
+
+
+def test_new_utterances_are_found_in_any_order(stage: Stage) -> None:
+    """Transactions of several processes do not end in the order of their numbers."""
+    stage.add(50)
+    late = stage.add(7)
+    assert stage.clip(late).state == "open"
+
+
+def test_a_wide_window_finds_everything(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has seen what stands first gets what stands further back."""
+    monkeypatch.setattr(tagging_next, "WINDOW", 3)
+    names = {stage.add(number, confidence=number / 20) for number in range(12)}
+    anna, ben = stage.join(), stage.join()
+    assert {stage.say(anna, f"a{chr(97 + number)}") for number in range(12)} == names
+    monkeypatch.setattr(tagging_next, "WINDOW", 12)
+    assert {stage.say(ben, f"b{chr(97 + number)}") for number in range(12)} == names
+
+
+def test_two_at_once_do_not_miss_each_other(stage: Stage) -> None:
+    """Random people, random order: each clip comes to what its votes come to."""
+    chance = random.Random(1)
+    names = [stage.add(number) for number in range(6)]
+    keys = [stage.join() for _ in range(4)]
+    for _ in range(24):
+        key = chance.choice(keys)
+        if stage.next(key) is not None:
+            stage.say(key, chance.choice(["light on", "lights on"]))
+    with stage.engine.begin() as connection:
+        before = connection.execute(select(clips).order_by(clips.c.utterance)).all()
+        tagging_votes.rejudge(connection, names)
+        after = connection.execute(select(clips).order_by(clips.c.utterance)).all()
+    assert [tuple(one)[:4] for one in before] == [tuple(one)[:4] for one in after]
