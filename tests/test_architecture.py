@@ -33,8 +33,17 @@ LAYERS = (
         "vad.api",
     },
     {"audio", "engine", "models", "store", "vad"},
-    {"client", "doctor", "hearing", "listener", "server", "transcriber", "tuning"},
-    {"app", "app_server", "app_audio", "app_daemon", "app_doctor", "app_listener", "app_store"},
+    {"client", "doctor", "fitting", "hearing", "listener", "server", "transcriber", "tuning"},
+    {
+        "app",
+        "app_server",
+        "app_audio",
+        "app_daemon",
+        "app_doctor",
+        "app_listener",
+        "app_setup",
+        "app_store",
+    },
     {"cli", "__main__"},
 )
 """Lowest first; the longest matching name decides. A module imports its own layer and lower."""

@@ -44,6 +44,7 @@ COMMANDS = {
     "phrases": ("stt_service.cli.phrases:phrases_group", "Check phrase files."),
     "run": ("stt_service.cli.run:run", "Listen and never stop listening."),
     "scorer": ("stt_service.cli.scorer:scorer_group", "Build and inspect language models."),
+    "setup": ("stt_service.cli.setup:setup", "Choose microphone, settings and model, once."),
     "transcribe": ("stt_service.cli.transcribe:transcribe", "Turn recordings into text."),
     "tune": ("stt_service.cli.tune:tune", "Show how settings cut recordings into utterances."),
     "unmute": ("stt_service.cli.control:unmute", "Make the daemon listen again."),
