@@ -97,7 +97,16 @@ def soak(faults: int, seed: int) -> None:
 
 
 @bench.command()
-@click.option("--limit", type=int, help="Recordings; all by default, which takes half an hour.")
+@click.option("--seconds", default=120.0, show_default=True, help="For each row.")
+def latency(seconds: float) -> None:
+    """Milliseconds from the last sound to the final on the WebSocket, beside 8 clients too."""
+    from bench.latency import HEADER, run  # noqa: PLC0415
+
+    _show(HEADER, run(seconds))
+
+
+@bench.command()
+@click.option("--limit", type=int, help="Recordings; all by default, which takes 25 minutes.")
 def microphone(limit: int | None) -> None:
     """Finals of coffee orders through PulseAudio and PyAudio, against those of the files."""
     from bench.microphone import HEADER, run  # noqa: PLC0415 -- needs PulseAudio
