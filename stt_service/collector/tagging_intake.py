@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from stt_service.collector.agreement import normalise
 from stt_service.collector.tables import utterances
@@ -80,7 +80,7 @@ def _last(connection: Connection) -> int:
     return int(found)
 
 
-def _new(connection: Connection, last: int) -> Sequence[Row[Any]]:
+def _new(connection: Connection, last: int) -> Sequence[Any]:
     query = (
         select(
             utterances.c.number,

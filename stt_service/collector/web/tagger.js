@@ -206,6 +206,10 @@ $("join").addEventListener("submit", (event) => {
   event.preventDefault();
   doing(() => join($("code").value.trim()));
 });
+for (const id of ["autoplay", "shortcuts"]) {
+  $(id).checked = localStorage.getItem(`tagger-${id}`) !== "no";
+  $(id).addEventListener("change", () => localStorage.setItem(`tagger-${id}`, $(id).checked ? "yes" : "no"));
+}
 setInterval(() => {
   if (key() && !busy && document.visibilityState === "visible") progress().catch(() => {});
 }, PROGRESS_EVERY);
