@@ -5,32 +5,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stt_service.settings import Settings
 
 if TYPE_CHECKING:
-    from stt_service.store.consent import Ledger
     from stt_service.store.filters import Rules
-    from stt_service.store.kept import Grace, Quota
     from stt_service.store.recorder import Recorder
+    from stt_service.store.shelf import Shelf, Store
     from stt_service.store.utterances import Utterances
 
 FOLDER = "store"
 """In the state folder."""
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
-    """What is kept and why it may be."""
+def make_shelf(settings: Settings) -> Shelf:
+    """Return where all that is kept lies, and how much that may be."""
+    from stt_service.store.kept import Grace, Quota
+    from stt_service.store.shelf import Shelf
 
-    folder: Path
-    ledger: Ledger
-    utterances: Utterances
-    grace: Grace
-    """What :meth:`Utterances.leaving` is to be asked with."""
+    store = settings.store
+    quota = Quota(store.quota_mib << 20, store.keep_days, store.keep_free_mib << 20)
+    grace = Grace(store.grace_hours, store.send_unreviewed)
+    return Shelf(store_folder(settings), quota, grace)
 
 
 def store_folder(settings: Settings) -> Path:
@@ -40,21 +38,14 @@ def store_folder(settings: Settings) -> Path:
 
 def has_store(settings: Settings) -> bool:
     """Return whether anybody has ever agreed to anything: only then there is a store."""
-    from stt_service.store.db import FILE
-
-    return (store_folder(settings) / FILE).exists()
+    return make_shelf(settings).exists()
 
 
 @contextmanager
 def open_store(settings: Settings) -> Iterator[Store]:
     """Open the store, made where it is missing, and close it. Raises :exc:`StoreError`."""
-    from stt_service.store.consent import Ledger
-    from stt_service.store.db import Database
-    from stt_service.store.utterances import Utterances
-
-    with Database(store_folder(settings)) as database:
-        utterances = Utterances(database, _quota(settings))
-        yield Store(database.folder, Ledger(database), utterances, grace_of(settings))
+    with make_shelf(settings).open() as store:
+        yield store
 
 
 def opted_in(path: Path) -> bool:
@@ -90,22 +81,7 @@ def make_recorder(settings: Settings) -> Recorder:
         "vad_aggressiveness": vad.aggressiveness,
         "vad_frame_ms": vad.frame_ms,
     }
-    folder = store_folder(settings)
-    return Recorder(Habits(folder, _quota(settings), _rules(settings), capture))
-
-
-def grace_of(settings: Settings) -> Grace:
-    """Return when what is kept may leave."""
-    from stt_service.store.kept import Grace
-
-    return Grace(settings.store.grace_hours, settings.store.send_unreviewed)
-
-
-def _quota(settings: Settings) -> Quota:
-    from stt_service.store.kept import Quota
-
-    store = settings.store
-    return Quota(store.quota_mib << 20, store.keep_days, store.keep_free_mib << 20)
+    return Recorder(Habits(make_shelf(settings), _rules(settings), capture))
 
 
 def _rules(settings: Settings) -> Rules:

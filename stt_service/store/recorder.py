@@ -17,7 +17,6 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 import soundfile
@@ -28,9 +27,10 @@ from stt_service.errors import StoreError
 from stt_service.events import Fault, Recovered
 from stt_service.listener.api import Recording, Tap
 from stt_service.store.consent import Consent, Ledger
-from stt_service.store.db import FILE, Database
+from stt_service.store.db import Database
 from stt_service.store.filters import Rules
-from stt_service.store.kept import NewUtterance, NotSaved, Quota, Saved, SaveStopped, Saving
+from stt_service.store.kept import NewUtterance, NotSaved, Saved, SaveStopped, Saving
+from stt_service.store.shelf import Shelf
 from stt_service.store.sound import encode
 from stt_service.store.utterances import Utterances
 
@@ -52,9 +52,8 @@ FULL_SCALE = 32_767
 class Habits:
     """How a recorder works, as plain values."""
 
-    folder: Path
-    """Of the store. It is not made here: who agrees makes it."""
-    quota: Quota
+    shelf: Shelf
+    """It is not made here: who agrees makes it."""
     rules: Rules
     capture: Mapping[str, str | int | float]
     """Kept with each utterance: how it was recorded."""
@@ -159,14 +158,14 @@ class Recorder(Tap, Closing):
 
     def _open(self) -> bool:
         """Open the store if there is one; say whether there is."""
-        if not (self._habits.folder / FILE).exists():
+        if not self._habits.shelf.exists():
             self._forget()
             self._close_store()
             self._tell(None)
             return False
         if self._database is None:
-            self._database = Database(self._habits.folder)
-            self._utterances = Utterances(self._database, self._habits.quota)
+            self._database = Database(self._habits.shelf.folder)
+            self._utterances = Utterances(self._database, self._habits.shelf.quota)
         return True
 
     def _refresh(self) -> None:

@@ -56,10 +56,11 @@ class Utterances:
         quota: Quota,
         *,
         clock: Callable[[], float] = time.time,
+        sweep: bool = True,
     ) -> None:
         """Open the folder and remove what crashes have left there. Raises :exc:`StoreError`.
 
-        ``clock`` returns seconds since 1970.
+        ``clock`` returns seconds since 1970; without ``sweep`` nothing is removed now.
         """
         self._database = database
         self._ledger = Ledger(database)
@@ -70,7 +71,8 @@ class Utterances:
             self._sound = SoundFolder(database.folder)
         except OSError as error:
             raise _unusable(database.folder, error) from error
-        self._remove_left_over()
+        if sweep:
+            self._remove_left_over()
 
     def _sweep(self) -> None:
         with self._database.writing() as connection:

@@ -15,8 +15,9 @@ from stt_service.listener.api import Recording
 from stt_service.store.consent import Ledger
 from stt_service.store.db import FILE, Database
 from stt_service.store.filters import Rules, parse_hours
-from stt_service.store.kept import Quota
+from stt_service.store.kept import Grace, Quota
 from stt_service.store.recorder import QUEUE, Habits, Recorder
+from stt_service.store.shelf import Shelf
 from stt_service.store.utterances import Utterances
 from tests.store.things import RATE, ROOMY, heard, recording, samples
 
@@ -39,7 +40,9 @@ class Running:
     def __init__(self, folder: Path, quota: Quota, rules: Rules, now: datetime) -> None:
         self.reports: list[Fault | Recovered] = []
         self.recorder = Recorder(
-            Habits(folder, quota, rules, CAPTURE), now=lambda: now, look_seconds=0.01
+            Habits(Shelf(folder, quota, Grace(0.0)), rules, CAPTURE),
+            now=lambda: now,
+            look_seconds=0.01,
         )
         self.recorder.start(self.reports.append)
 
