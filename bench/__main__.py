@@ -141,6 +141,19 @@ def rejection(limit: int | None) -> None:
 
 
 @bench.command()
+@click.option("--frames", default=100_000, show_default=True)
+@click.option("--seed", default=0, show_default=True, help="Seed of the first conversation.")
+def wire(frames: int, seed: int) -> None:
+    """Damaged frames, requests and audio sent to a daemon's port."""
+    from bench.wire import run  # noqa: PLC0415
+
+    with Progress(disable=None) as bar:
+        task = bar.add_task("talking", total=frames)
+        rows = run(frames, seed, lambda sent: bar.advance(task, sent))
+    _show(("what", "how often"), rows)
+
+
+@bench.command()
 @click.option("--cases", default=10_000, show_default=True)
 @click.option("--seed", default=0, show_default=True, help="Seed of the first case.")
 def fuzz(cases: int, seed: int) -> None:

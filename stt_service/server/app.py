@@ -20,6 +20,7 @@ from stt_service.server.commands import MAX_TEXT
 from stt_service.server.messages import DEFAULT_KINDS, KINDS
 from stt_service.server.metrics import Metrics, ServiceCollector
 from stt_service.server.page import HEADERS, add_page
+from stt_service.server.patience import bounded
 from stt_service.server.recognize import recognize
 from stt_service.server.security import Access, Door, Doorkeeper
 from stt_service.server.transcripts import Clients
@@ -27,6 +28,8 @@ from stt_service.server.upload import FIELD, Recognition, TooLargeError, TooSlow
 
 DEFAULT_CLIENTS = 256
 """Subscribers at once: many more than a house has, few enough for a board's memory."""
+TRANSCRIBE = "/v1/transcribe"
+"""Reads its large bodies itself."""
 
 
 class Problem(BaseModel):
@@ -62,7 +65,7 @@ def make_app(hub: Hub, control: Control, door: Door, *, clients: int = DEFAULT_C
         docs_url=None,  # both pages load their scripts from other machines
         redoc_url=None,
     )
-    doorkeeper = Doorkeeper(app, door)
+    doorkeeper = Doorkeeper(bounded(app, frozenset({TRANSCRIBE})), door)
 
     def server_counts() -> Mapping[str, float]:
         return {
@@ -124,7 +127,7 @@ def _add_transcribe(app: FastAPI, control: Control) -> None:
     statuses = (400, 401, 403, 408, 413, 503)
 
     @app.post(
-        "/v1/transcribe",
+        TRANSCRIBE,
         responses={status: {"model": Problem} for status in statuses},
         openapi_extra={
             "requestBody": {

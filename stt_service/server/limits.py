@@ -19,6 +19,13 @@ COMMANDS_PER_SECOND = 20.0
 """Of one client, on average: four times what the fastest finger does."""
 COMMANDS_BURST = 40
 """At once."""
+HEAD_SECONDS = 10.0
+"""For a request to arrive up to the end of its headers: a connection that sends a byte now and then
+would keep its place for ever."""
+MAX_BODY_BYTES = 256 << 10
+"""Of a request other than /v1/transcribe: JSON that somebody has typed."""
+BODY_SECONDS = 10.0
+"""For that to arrive."""
 MAX_UPLOAD_BYTES = 64 << 20
 """Of a recording for /v1/transcribe: held in memory, half an hour of 16 kHz, 16 bits."""
 MAX_UPLOAD_SECONDS = 3600.0

@@ -30,6 +30,7 @@ from stt_service.server.limits import (
     PONG_SECONDS,
     SEND_BUFFER_BYTES,
 )
+from stt_service.server.patience import PatientProtocol
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -47,6 +48,8 @@ KEEP_ALIVE_SECONDS = 30
 """For the next request over the same connection."""
 BACKLOG = 128
 """Connections that may wait to be accepted."""
+NOT_TEXT = 1007
+"""Close code of the WebSocket protocol: a message is not what its type says."""
 OTHER_CONNECTIONS = 64
 """Beside those that subscribe: pages, scrapes, audio. More are answered with 503."""
 
@@ -88,6 +91,18 @@ class _Protocol(WebSocketsSansIOProtocol):
         if message["type"] == "websocket.http.response.body":
             # A refusal ends the handshake; uvicorn would log each one as an error of the app.
             self.handshake_complete = True
+
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:  # uvicorn would log a traceback for each
+                logger.info("a client has sent text that is not UTF-8")
+                self.frames = []
+                self.conn.fail(NOT_TEXT)
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()
@@ -165,7 +180,7 @@ def _configure(app: ASGIApp, address: Address, clients: int) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
         ws=_Protocol,
-        http="h11",
+        http=PatientProtocol,
         loop="asyncio",
         lifespan="on",
         log_config=None,
