@@ -24,6 +24,7 @@ TOKEN_FILE_BYTES = 4096
 
 def start_server(settings: Settings, hub: Hub, control: Control) -> Server:
     """Return a running server, for the caller to close. Raises :exc:`SttError`."""
+    from stt_service.app_store import make_shelf
     from stt_service.server.app import make_app
     from stt_service.server.security import make_door
     from stt_service.server.serve import Address, Server
@@ -53,7 +54,13 @@ def start_server(settings: Settings, hub: Hub, control: Control) -> Server:
     door(given.port)  # what is wrong with it is said before a port is taken
     server = Server(address)
     try:
-        app = make_app(hub, control, door(server.port), clients=given.clients)
+        app = make_app(
+            hub,
+            control,
+            door(server.port),
+            clients=given.clients,
+            keeper=make_shelf(settings),
+        )
         server.start(app, clients=given.clients)
     except BaseException:
         server.close()

@@ -17,12 +17,14 @@ from stt_service.hub import Hub
 from stt_service.listener.api import BusyError, Control, Wishes
 from stt_service.server import messages
 from stt_service.server.commands import MAX_TEXT
+from stt_service.server.kept import Keeper, add_kept
 from stt_service.server.messages import DEFAULT_KINDS, KINDS
 from stt_service.server.metrics import Metrics, ServiceCollector
 from stt_service.server.page import HEADERS, add_page
 from stt_service.server.patience import bounded
+from stt_service.server.problems import RefusedError, may_control
 from stt_service.server.recognize import recognize
-from stt_service.server.security import Access, Door, Doorkeeper
+from stt_service.server.security import Door, Doorkeeper
 from stt_service.server.transcripts import Clients
 from stt_service.server.upload import FIELD, Recognition, TooLargeError, TooSlowError, Uploads
 
@@ -54,8 +56,18 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
 
 
-def make_app(hub: Hub, control: Control, door: Door, *, clients: int = DEFAULT_CLIENTS) -> ASGIApp:
-    """Return the whole server as an ASGI application; ``clients`` may subscribe at once."""
+def make_app(
+    hub: Hub,
+    control: Control,
+    door: Door,
+    *,
+    clients: int = DEFAULT_CLIENTS,
+    keeper: Keeper | None = None,
+) -> ASGIApp:
+    """Return the whole server as an ASGI application; ``clients`` may subscribe at once.
+
+    ``keeper`` is where what is said is kept of those who agree; without one nobody is asked.
+    """
     subscribers = Clients(hub, control, clients)
 
     app = FastAPI(
@@ -80,6 +92,8 @@ def make_app(hub: Hub, control: Control, door: Door, *, clients: int = DEFAULT_C
     _add_health(app, control, Metrics(ServiceCollector(hub, control, server_counts)))
     _add_transcribe(app, control)
     _add_sockets(app, control, subscribers)
+    if keeper is not None:
+        add_kept(app, keeper)
     return _with_headers(doorkeeper)
 
 
@@ -144,9 +158,7 @@ def _add_transcribe(app: FastAPI, control: Control) -> None:
         endpoints: bool = True,
     ) -> Recognition:
         """Recognise a recording: WAV, FLAC or Ogg as the body, or a form with the file `audio`."""
-        access: Access = request.state.access
-        if not access.recognise:
-            raise _RefusedError(403, "forbidden", "this client may only watch")
+        may_control(request)
         wishes = Wishes(
             phrases=phrases or None,
             phrases_mode=phrases_mode,
@@ -159,7 +171,7 @@ def _add_transcribe(app: FastAPI, control: Control) -> None:
     async def refuse(request: Request, error: SttError) -> JSONResponse:  # noqa: ARG001
         status, code = 400, "refused"
         headers = None
-        if isinstance(error, _RefusedError):
+        if isinstance(error, RefusedError):
             status, code = error.status, error.problem
         elif isinstance(error, BusyError):
             status, code, headers = 503, "busy", {"Retry-After": "1"}
@@ -169,13 +181,6 @@ def _add_transcribe(app: FastAPI, control: Control) -> None:
             status, code = 408, "too-slow"
         problem = Problem(code=code, message=error.message, remedy=error.remedy)
         return JSONResponse(problem.model_dump(), status, headers)
-
-
-class _RefusedError(SttError):
-    def __init__(self, status: int, problem: str, message: str) -> None:
-        super().__init__(message, "Use the token to control")
-        self.status = status
-        self.problem = problem
 
 
 def _add_sockets(app: FastAPI, control: Control, subscribers: Clients) -> None:

@@ -25,7 +25,7 @@ from stt_service.store.texts import consent_text
 Scope = Literal["keep", "upload", "publish"]
 Actor = Literal["owner", "guest"]
 Action = Literal["give", "withdraw", "guests-come", "guests-go"]
-How = Literal["asked", "yes-option", "mycroft"]
+How = Literal["asked", "page", "yes-option", "mycroft"]
 
 PSEUDONYM_BYTES = 16
 """Random: nobody can tell whose it is, nor connect two of one person."""
@@ -54,7 +54,7 @@ class Entry:
     pseudonym: str
     """Random, hexadecimal: new with each first giving; empty where nothing is given."""
     how: How
-    """``asked`` and answered; agreed to with ``--yes``; or taken over from a Mycroft file."""
+    """``asked`` and answered, on the command line or on the ``page``; ``--yes``; a Mycroft file."""
     previous: str
     """:attr:`hash` of the entry before."""
     hash: str = ""

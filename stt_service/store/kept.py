@@ -11,6 +11,8 @@ from stt_service.store.consent import Actor
 
 Verdict = Literal["accepted", "rejected"]
 """About an utterance's leaving this device."""
+Which = Literal["waiting", "accepted", "rejected", "all"]
+"""Those with a verdict, without one, or all."""
 HOUR = 3600.0
 """Seconds."""
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from stt_service.events import Alternative
-from stt_service.store.kept import Kept, NewUtterance, Stats
+from stt_service.store.kept import Kept, NewUtterance, Stats, Which
 
 COLUMNS = ", ".join(Kept.__slots__)
 """Of the table, in the order of the fields."""
@@ -40,10 +40,27 @@ def exists(connection: sqlite3.Connection, digest: str) -> bool:
     return connection.execute(query, (digest,)).fetchone() is not None
 
 
-def kept_rows(connection: sqlite3.Connection) -> list[Kept]:
-    """Return all utterances, oldest first."""
-    rows = connection.execute(f"SELECT {COLUMNS} FROM utterances ORDER BY number")  # noqa: S608
-    return [_kept(row) for row in rows]
+def kept_rows(
+    connection: sqlite3.Connection, condition: str = "TRUE", *values: object
+) -> list[Kept]:
+    """Return utterances, oldest first; ``condition`` is SQL of ours."""
+    query = f"SELECT {COLUMNS} FROM utterances WHERE {condition} ORDER BY number"  # noqa: S608
+    return [_kept(row) for row in connection.execute(query, values)]
+
+
+def page_of(
+    connection: sqlite3.Connection, which: Which, offset: int, limit: int
+) -> tuple[list[Kept], int]:
+    """Return some of those with a verdict, newest first, and how many there are of them."""
+    matches = "(:which = 'all' OR coalesce(review, 'waiting') = :which)"
+    values = {"which": which, "offset": offset, "limit": limit}
+    query = (
+        f"SELECT {COLUMNS} FROM utterances WHERE {matches} "  # noqa: S608 -- own names
+        "ORDER BY number DESC LIMIT :limit OFFSET :offset"
+    )
+    found = [_kept(row) for row in connection.execute(query, values)]
+    count = f"SELECT count(*) FROM utterances WHERE {matches}"  # noqa: S608 -- as above
+    return found, int(connection.execute(count, values).fetchone()[0])
 
 
 def _kept(row: tuple[Any, ...]) -> Kept:

@@ -31,8 +31,19 @@ from stt_service.store.kept import (
     Saving,
     Stats,
     Verdict,
+    Which,
 )
-from stt_service.store.rows import bury, delete, evict, exists, insert, kept_rows, sums, was_sent
+from stt_service.store.rows import (
+    bury,
+    delete,
+    evict,
+    exists,
+    insert,
+    kept_rows,
+    page_of,
+    sums,
+    was_sent,
+)
 from stt_service.store.sound import SoundFolder
 
 logger = logging.getLogger(__name__)
@@ -149,12 +160,25 @@ class Utterances:
         with self._database.reading() as connection:
             return kept_rows(connection)
 
+    def page(self, which: Which, offset: int, limit: int) -> tuple[list[Kept], int]:
+        """Return some, newest first, and how many there are. Raises :exc:`StoreError`."""
+        with self._database.reading() as connection:
+            return page_of(connection, which, offset, limit)
+
+    def find(self, name: str) -> Kept | None:
+        """Return the utterance with this whole id. Raises :exc:`StoreError`."""
+        with self._database.reading() as connection:
+            found = kept_rows(connection, "id = ?", name)
+        return found[0] if found else None
+
     def get(self, prefix: str) -> Kept:
         """Return the utterance whose id begins so.
 
         Raises :exc:`StoreError` where there is none, or more than one.
         """
-        found = [one for one in self.listing() if prefix and one.id.startswith(prefix)]
+        with self._database.reading() as connection:
+            condition = "length(?1) AND substr(id, 1, length(?1)) = ?1"
+            found = kept_rows(connection, condition, prefix)
         if len(found) != 1:
             many = f"{len(found)} utterances begin" if found else "no utterance begins"
             raise StoreError(f"{many} with {prefix!r}", "See: stt-service utterances list")
