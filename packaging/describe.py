@@ -123,7 +123,9 @@ def vendored() -> str:
         ]
         plain = (about["License"] or "").strip()
         licence = about["License-Expression"] or ", ".join(classified) or plain.split("\n")[0]
-        found[about["Name"].lower()] = f"{about['Name']} {one.version}: {licence or 'see its files'}"
+        found[about["Name"].lower()] = (
+            f"{about['Name']} {one.version}: {licence or 'see its files'}"
+        )
     return "\n".join(found[name] for name in sorted(found)) + "\n"
 
 
