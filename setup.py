@@ -46,6 +46,7 @@ EXTRAS["dev"] = [
     "playwright>=1.45",
     "pytest-timeout>=2.3",
     "ruff>=0.6",
+    "schemathesis>=4.0",
     "types-PyYAML",
 ]
 

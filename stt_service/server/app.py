@@ -16,8 +16,8 @@ from stt_service.errors import SttError
 from stt_service.hub import Hub
 from stt_service.listener.api import BusyError, Control, Wishes
 from stt_service.server import messages
-from stt_service.server.commands import MAX_TEXT
 from stt_service.server.kept import Keeper, add_kept
+from stt_service.server.limits import MAX_QUERY_TEXT
 from stt_service.server.messages import DEFAULT_KINDS, KINDS
 from stt_service.server.metrics import Metrics, ServiceCollector
 from stt_service.server.page import HEADERS, add_page
@@ -152,7 +152,7 @@ def _add_transcribe(app: FastAPI, control: Control) -> None:
     )
     async def transcribe(
         request: Request,
-        phrases: Annotated[str | None, Query(max_length=MAX_TEXT)] = None,
+        phrases: Annotated[str | None, Query(max_length=MAX_QUERY_TEXT)] = None,
         phrases_mode: Literal["strict", "bias"] = "strict",
         alternatives: Annotated[int, Query(ge=1, le=100)] = 1,
         endpoints: bool = True,

@@ -26,6 +26,9 @@ MAX_BODY_BYTES = 256 << 10
 """Of a request other than /v1/transcribe: JSON that somebody has typed."""
 BODY_SECONDS = 10.0
 """For that to arrive."""
+MAX_QUERY_TEXT = 4096
+"""Characters of phrases in an address: escaped they have twelve times as many, and a request's head
+has at most 64 KiB. Longer ones go to /v1/recognize."""
 MAX_UPLOAD_BYTES = 64 << 20
 """Of a recording for /v1/transcribe: held in memory, half an hour of 16 kHz, 16 bits."""
 MAX_UPLOAD_SECONDS = 3600.0
