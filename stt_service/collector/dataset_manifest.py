@@ -162,13 +162,24 @@ def remedy(folder: Path) -> str:
 def read_revoked(folder: Path) -> Revoked:
     """Return what a copy knows to be withdrawn. Raises :exc:`DatasetError`."""
     ids, sounds = set(), set()
-    for count, row in enumerate(rows(folder / REVOCATIONS, REVOCATION_COLUMNS)):
+    for count, one in enumerate(revocations(folder)):
         if count >= MAX_REVOCATIONS:
             raise DatasetError(f"{folder / REVOCATIONS} has too many lines", "Export it anew")
-        ids.add(row["id"])
-        if row["audio_sha256"]:
-            sounds.add(row["audio_sha256"])
+        ids.add(one.id)
+        if one.audio_sha256:
+            sounds.add(one.audio_sha256)
     return Revoked(frozenset(ids), frozenset(sounds))
+
+
+def revocations(folder: Path) -> Iterator[Revocation]:
+    """Yield what a copy knows to be withdrawn, in its order. Raises :exc:`DatasetError`."""
+    path = folder / REVOCATIONS
+    for row in rows(path, REVOCATION_COLUMNS):
+        try:
+            number = int(row["number"])
+        except ValueError as error:
+            raise DatasetError(f"{path}: a line has no number", "Export it anew") from error
+        yield Revocation(number, row["id"], row["audio_sha256"], row["deleted"])
 
 
 def read_clips(folder: Path) -> Iterator[dict[str, str]]:

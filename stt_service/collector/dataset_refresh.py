@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import cast
 
@@ -70,23 +71,14 @@ def _note(folder: Path, revocations: Iterable[Revocation], last: int) -> int:
 
     def lines() -> Iterator[tuple[object, ...]]:
         nonlocal last
-        for row in manifests.rows(path, manifests.REVOCATION_COLUMNS):
-            # Left over from a refresh that was interrupted: it comes again.
-            if _number(path, row) <= last:
-                yield tuple(row[name] for name in manifests.REVOCATION_COLUMNS)
-        for one in revocations:
+        # What stands there beyond is left over from a refresh that was interrupted: it comes again.
+        known = (one for one in manifests.revocations(folder) if one.number <= last)
+        for one in chain(known, revocations):
             last = max(last, one.number)
             yield one.number, one.id, one.audio_sha256, one.deleted
 
     _write(path, manifests.REVOCATION_COLUMNS, lines())
     return last
-
-
-def _number(path: Path, row: dict[str, str]) -> int:
-    try:
-        return int(row["number"])
-    except ValueError as error:
-        raise DatasetError(f"{path}: a line has no number", "Export it anew") from error
 
 
 def _look(folder: Path, advance: Callable[[], None]) -> tuple[Gone, Tally]:

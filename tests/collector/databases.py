@@ -1,44 +1,94 @@
-"""Databases to test on: SQLite always, PostgreSQL where STT_TEST_POSTGRES names one."""
+"""Databases to test on: SQLite always, PostgreSQL where STT_TEST_POSTGRES names an empty one."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, event
-from stt_service.collector.tables import metadata
+from sqlalchemy import Engine, create_engine, event, insert, select
+
+from stt_service.collector import tagging_tables
+from stt_service.collector.tables import contributors, metadata, utterances
+
+POSTGRES = os.environ.get("STT_TEST_POSTGRES")
+KINDS = ("sqlite", "postgres") if POSTGRES else ("sqlite",)
+assert tagging_tables.clips.metadata is metadata
 
 
 def row(number: int, **more: object) -> dict[str, object]:
+    """Return an utterance as a collector keeps it."""
+    chance = random.Random(number)
     return {
         "number": number,
-        "id": f"{random.Random(number).getrandbits(128):032x}",
+        "id": f"{chance.getrandbits(128):032x}",
         "pseudonym": f"{number % 7:032x}",
+        "received": "2026-11-23T12:00:00Z",
+        "consent": "c" * 64,
+        "scope": "publish",
+        "text_version": 1,
+        "text_sha256": "d" * 64,
+        "since": "2026-11-22T12:00:00Z",
+        "deletion_sha256": f"{chance.getrandbits(256):064x}",
+        "audio_sha256": hashlib.sha256(str(number).encode()).hexdigest(),
+        "bytes": 1000,
         "seconds": 2.0,
-        "confidence": 0.5,
         "text": "turn on the light",
         "label": None,
-        "scope": "publish",
-        "audio_sha256": hashlib.sha256(str(number).encode()).hexdigest(),
+        "confidence": 0.5,
+        "alternatives": "[]",
+        "capture": "{}",
+        "model": "stt-en-small",
+        "scorer": None,
+        "engine": "litert",
+        "clipped": 0,
+        "overflows": 0,
         **more,
     }
 
 
-@pytest.fixture
-def databases(tmp_path: Path) -> Iterator[Engine]:
-    engine = create_engine(f"sqlite:///{tmp_path / 'c.db'}")
+def receive(engine: Engine, *rows: dict[str, Any]) -> None:
+    """Put utterances where a collector puts them, and who sent them."""
+    with engine.begin() as connection:
+        known = set(connection.execute(select(contributors.c.pseudonym)).scalars())
+        fresh = {one["pseudonym"] for one in rows} - known
+        if fresh:
+            connection.execute(
+                insert(contributors),
+                [
+                    {
+                        "pseudonym": one,
+                        "token_sha256": hashlib.sha256(one.encode()).hexdigest(),
+                        "barred": False,
+                        "joined": 20_000,
+                    }
+                    for one in sorted(fresh)
+                ],
+            )
+        connection.execute(insert(utterances), list(rows))
 
-    @event.listens_for(engine, "connect")
-    def on(connection, _):
-        connection.isolation_level = None
-        connection.execute("PRAGMA foreign_keys = ON")
 
-    @event.listens_for(engine, "begin")
-    def begin(connection):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+@pytest.fixture(params=KINDS)
+def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    if request.param == "postgres":
+        engine = create_engine(str(POSTGRES))
+        metadata.drop_all(engine)
+    else:
+        engine = create_engine(f"sqlite:///{tmp_path / 'c.db'}")
+
+        @event.listens_for(engine, "connect")
+        def on(connection, _):
+            connection.isolation_level = None
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA synchronous = OFF")
+
+        @event.listens_for(engine, "begin")
+        def begin(connection):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     metadata.create_all(engine)
     yield engine

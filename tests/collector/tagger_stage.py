@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from fastapi import FastAPI
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine
 
-from stt_service.collector.tables import utterances
+from stt_service.collector.objects import Folder, object_name
 from stt_service.collector.tagging import Tagging
 from stt_service.collector.tagging_api import add_tagger
 from stt_service.server.serve import Address, Server
 from stt_service.store.sound import encode
-from tests.collector.databases import row
+from tests.collector.databases import receive, row
 
 
 def speech_like(number: int, seconds: float) -> bytes:
@@ -36,15 +36,14 @@ class TaggerStage:
     engine: Engine
     tagging: Tagging
     url: str
-    sounds: dict[str, bytes]
+    objects: Folder
 
     def add(self, number: int, seconds: float = 0.5, **more: object) -> str:
         sound = speech_like(number, seconds)
-        digest = hashlib.sha256(sound + str(number).encode()).hexdigest()
+        digest = hashlib.sha256(sound).hexdigest()
         values = row(number, seconds=seconds, audio_sha256=digest, **more)
-        self.sounds[str(values["id"])] = sound
-        with self.engine.begin() as connection:
-            connection.execute(insert(utterances).values(**values))
+        receive(self.engine, values)
+        self.objects.put(object_name(str(values["id"]), digest), sound)
         self.tagging.take_in()
         return str(values["id"])
 
@@ -53,13 +52,12 @@ class TaggerStage:
 
 
 @contextmanager
-def tagger(engine: Engine) -> Iterator[TaggerStage]:
+def tagger(engine: Engine, folder: Path) -> Iterator[TaggerStage]:
     """Run a tagger until the block ends."""
-    random.seed(1)
-    sounds: dict[str, bytes] = {}
-    tagging = Tagging(engine, sounds.__getitem__)
+    objects = Folder(folder)
+    tagging = Tagging(engine, objects)
     app = FastAPI(docs_url=None, redoc_url=None)
     add_tagger(app, tagging)
     with Server(Address(port=0)) as server:
         server.start(app, clients=8)
-        yield TaggerStage(engine, tagging, server.url + "tagger/", sounds)
+        yield TaggerStage(engine, tagging, server.url + "tagger/", objects)

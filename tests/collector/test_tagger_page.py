@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("sqlalchemy", reason="the collector needs the extra 'collector'")
 
+from playwright.sync_api import sync_playwright
 from sqlalchemy import Engine, select
 
 from stt_service.collector import tagging_next
@@ -31,7 +32,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as player:
+    with sync_playwright() as player:
         browser = player.chromium.launch(
             executable_path=CHROMIUM,
             args=["--no-sandbox", "--autoplay-policy=user-gesture-required"],
@@ -41,9 +42,9 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def stage(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[TaggerStage]:
+def stage(engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TaggerStage]:
     monkeypatch.setattr(tagging_next, "gold_chance", lambda _: 0.0)
-    with tagger(engine) as one:
+    with tagger(engine, tmp_path / "objects") as one:
         yield one
 
 

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip("sqlalchemy", reason="the collector needs the extra 'collector'")
 
-from sqlalchemy import Engine, delete, insert, select
-from stt_service.collector.tables import utterances
+from sqlalchemy import Engine, delete, select
 
 from stt_service.collector import tagging_next, tagging_people, tagging_votes
+from stt_service.collector.objects import Folder, object_name
+from stt_service.collector.tables import utterances
 from stt_service.collector.tagging import Tagging
 from stt_service.collector.tagging_people import INVITATION_DAYS, TaggerError
 from stt_service.collector.tagging_rules import GOLD_LEAST
 from stt_service.collector.tagging_tables import assignments, clips, invitations, taggers, votes
 from stt_service.collector.tagging_votes import Answer
-from tests.collector.databases import databases, row
+from tests.collector.databases import databases, receive, row
 
 engine = databases
 
@@ -30,15 +31,17 @@ class Stage:
 
     engine: Engine
     now: float = 1_000_000_000.0
-    sounds: dict[str, bytes] = field(default_factory=dict)
+    objects: Folder = field(init=False)
+    folder: InitVar[Path] = Path()
 
-    def __post_init__(self) -> None:
-        self.tagging = Tagging(self.engine, lambda name: b"fLaC" + name.encode())
+    def __post_init__(self, folder: Path) -> None:
+        self.objects = Folder(folder)
+        self.tagging = Tagging(self.engine, self.objects)
 
     def add(self, number: int, **more: object) -> str:
         values = row(number, **more)
-        with self.engine.begin() as connection:
-            connection.execute(insert(utterances).values(**values))
+        receive(self.engine, values)
+        self.objects.put(object_name(str(values["id"]), str(values["audio_sha256"])), b"fLaC")
         self.tagging.take_in()
         return str(values["id"])
 
@@ -79,10 +82,10 @@ class Stage:
 
 
 @pytest.fixture
-def stage(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def stage(engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stage:
     """Known clips only where a test wants them."""
     monkeypatch.setattr(tagging_next, "gold_chance", lambda _: 0.0)
-    return Stage(engine)
+    return Stage(engine, folder=tmp_path / "objects")
 
 
 def refused(status: int) -> object:
