@@ -23,6 +23,7 @@
 
     * :exc:`ConsentError` -- the consent ledger is damaged, or nobody can agree to that
 
+  * :exc:`CollectorError` -- the collector's database or its sound cannot be used
   * :exc:`DatasetError` -- an exported dataset is damaged, outdated, or holds what was withdrawn
 
 Expected outcomes (a rejected utterance, a retry) are values, not exceptions.
@@ -103,6 +104,10 @@ class StoreError(SttError):
 
 class ConsentError(StoreError):
     """The consent ledger is damaged, or nobody can agree to that."""
+
+
+class CollectorError(SttError):
+    """The collector's database or its sound cannot be used."""
 
 
 class DatasetError(SttError):

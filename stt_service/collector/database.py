@@ -1,0 +1,153 @@
+"""The collector's database: SQLite for a household or a club, PostgreSQL for a community.
+
+All states that count lie here, so that any number of processes may serve the same collection.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from stt_service.collector import tagging_tables  # noqa: F401 -- its tables are part of metadata
+from stt_service.collector.tables import audit, keys, metadata
+from stt_service.errors import CollectorError
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+POOL = 10
+"""Connections of one process; each of its threads that answers needs one."""
+BUSY_SECONDS = 30
+"""That one process waits for another to have written to SQLite."""
+KEY_BYTES = 32
+
+
+def open_engine(url: str) -> Engine:
+    """Return the database at an SQLAlchemy URL. Raises :exc:`CollectorError` for what is none."""
+    try:
+        parsed = make_url(url)
+        name = parsed.get_backend_name()
+        if name == "postgresql":
+            # Says which driver: the one that the extra brings.
+            return create_engine(
+                parsed.set(drivername="postgresql+psycopg"), pool_size=POOL, pool_pre_ping=True
+            )
+        if name == "sqlite" and parsed.database and parsed.database != ":memory:":
+            engine = create_engine(parsed, pool_size=POOL, connect_args={"timeout": BUSY_SECONDS})
+            _make_strict(engine)
+            return engine
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise CollectorError(f"{url!r} is no database: {error}", _REMEDY) from error
+    raise CollectorError(f"{url!r} is no database that can be used", _REMEDY)
+
+
+_REMEDY = "Use sqlite:////absolute/path.db or postgresql://user@host/name"
+
+
+def _make_strict(engine: Engine) -> None:
+    """Let SQLite keep what it is told and take one writer at a time, from the beginning on."""
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: object) -> None:  # noqa: ANN401 -- the driver's
+        connection.isolation_level = None  # transactions begin where SQLAlchemy says
+        for pragma in ("foreign_keys = ON", "journal_mode = WAL", "synchronous = FULL"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def prepare(engine: Engine) -> None:
+    """Make the tables, or bring older ones up to date. Raises :exc:`CollectorError`."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            if engine.dialect.name == "postgresql":  # several processes may begin at once
+                connection.execute(text("SELECT pg_advisory_xact_lock(5353)"))
+            if inspect(connection).has_table("utterances"):
+                _refuse_newer(connection, config)
+                command.upgrade(config, "head")
+            else:
+                metadata.create_all(connection)
+                command.stamp(config, "head")
+            if connection.execute(select(keys.c.name)).first() is None:
+                value = secrets.token_bytes(KEY_BYTES)
+                connection.execute(insert(keys).values(name="seal", value=value))
+    except SQLAlchemyError as error:
+        raise fault(error) from error
+
+
+def _refuse_newer(connection: Connection, config: Config) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    found = MigrationContext.configure(connection).get_current_revision()
+    if found is not None and found not in known:
+        raise CollectorError(
+            f"the database was written by a newer version ({found})", "Update stt-service"
+        )
+
+
+def seal_key(engine: Engine) -> bytes:
+    """Return the key that receipts and challenges are sealed with."""
+    with reading(engine) as connection:
+        found = connection.execute(select(keys.c.value).where(keys.c.name == "seal")).scalar()
+    if found is None:
+        raise CollectorError("the database has no key", "stt-service collector init")
+    return bytes(found)
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Yield a transaction that counts when the block ends. Raises :exc:`CollectorError`."""
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        raise fault(error) from error
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection to look with. Raises :exc:`CollectorError`."""
+    with writing(engine) as connection:
+        yield connection
+
+
+def lock(connection: Connection, name: str) -> None:
+    """Keep others out of one utterance until the transaction ends; SQLite lets one in anyway."""
+    if connection.dialect.name == "postgresql":
+        number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+
+
+def note(connection: Connection, action: str, subject: str = "") -> None:
+    """Write a line of the audit log: what happened to which utterance, and to nobody."""
+    connection.execute(insert(audit).values(time=stamp(), action=action, subject=subject))
+
+
+def stamp() -> str:
+    """Return the time as ISO 8601, UTC, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def fault(error: SQLAlchemyError) -> CollectorError:
+    """Return what a failure of the database is to its user: no statement, no values."""
+    origin = getattr(error, "orig", None)
+    said = str(origin or type(error).__name__).strip().splitlines()
+    return CollectorError(
+        f"the database failed: {said[0] if said else type(error).__name__}",
+        "See its log; what was acknowledged is safe",
+    )
