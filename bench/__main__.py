@@ -172,5 +172,21 @@ def fuzz(cases: int, seed: int) -> None:
     raise SystemExit(bool(failures))
 
 
+@bench.command()
+@click.option("--database", help="URL of an empty one; SQLite in the work folder by default.")
+@click.option("--work", type=click.Path(path_type=Path), required=True, help="Has room for 12 GB.")
+@click.option("--clips", default=100_000, show_default=True, help="To export; 0 for none.")
+@click.option("--rows", default=1_000_000, show_default=True, help="To tag; 0 for none.")
+def dataset(database: str | None, work: Path, clips: int, rows: int) -> None:
+    """A collector's export, and the tagger's next clip among many. Empties the database."""
+    from bench import dataset as measure  # noqa: PLC0415 -- needs the extra `collector`
+
+    work.mkdir(parents=True, exist_ok=True)
+    url = database or f"sqlite:///{work / 'bench.db'}"
+    found = [*measure.exports(url, work, clips)] if clips else []
+    found += [*measure.next_clips(url, rows)] if rows else []
+    _show(measure.HEADER, found)
+
+
 if __name__ == "__main__":
     bench()

@@ -1,16 +1,18 @@
-"""A dataset's source: the tables and objects of a collector. Rows are streamed, never held.
+"""A dataset's source: the tables and objects of a collector, read page by page.
 
-Everything is read in one transaction, as it was at one moment; what is withdrawn after that moment
-is asked for in another, at the end.
+A page is a transaction of its own. One long one would keep SQLite from receiving for as long as an
+export takes, and PostgreSQL from tidying up; what is withdrawn meanwhile is asked for at the end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, and_, func, select
+from sqlalchemy import ColumnElement, Engine, Row, Select, and_, func, select
 
+from stt_service.collector.database import reading
 from stt_service.collector.dataset_export import Source
 from stt_service.collector.dataset_layouts import Clip
 from stt_service.collector.dataset_manifest import Revocation
@@ -20,7 +22,7 @@ from stt_service.collector.tables import tombstones, utterances
 from stt_service.collector.tagging_tables import clips
 
 ROWS = 1000
-"""That are fetched from the database at once: half a megabyte."""
+"""Of a page: half a megabyte."""
 
 
 def _published() -> ColumnElement[bool]:
@@ -48,40 +50,44 @@ class DatabaseSource(Source):
             )
             .join(clips, clips.c.utterance == utterances.c.id)
             .where(_published())
-            .order_by(utterances.c.id)
         )
-        with self._engine.connect() as connection:
-            for row in connection.execution_options(yield_per=ROWS).execute(query):
-                speaker = speaker_id(row.pseudonym)
-                yield Clip(
-                    id=row.id,
-                    speaker=speaker,
-                    split=split_of(speaker),
-                    text=row.text,
-                    seconds=row.seconds,
-                    agree=row.agree,
-                    against=row.against,
-                    audio_sha256=row.audio_sha256,
-                )
+        for row in self._pages(query, utterances.c.id, ""):
+            speaker = speaker_id(row.pseudonym)
+            yield Clip(
+                id=row.id,
+                speaker=speaker,
+                split=split_of(speaker),
+                text=row.text,
+                seconds=row.seconds,
+                agree=row.agree,
+                against=row.against,
+                audio_sha256=row.audio_sha256,
+            )
 
     def sound(self, clip: Clip) -> bytes | None:
         return self._objects.get(object_name(clip.id, clip.audio_sha256))
 
     def revocations(self, after: int) -> Iterator[Revocation]:
-        query = (
-            select(
-                tombstones.c.number,
-                tombstones.c.id,
-                tombstones.c.audio_sha256,
-                tombstones.c.deleted,
-            )
-            # What was never received is in no copy.
-            .where(tombstones.c.number > after, tombstones.c.audio_sha256.is_not(None))
-            .order_by(tombstones.c.number)
-        )
-        with self._engine.connect() as connection:
-            for row in connection.execution_options(yield_per=ROWS).execute(query):
-                yield Revocation(row.number, row.id, row.audio_sha256, row.deleted)
+        query = select(
+            tombstones.c.number,
+            tombstones.c.id,
+            tombstones.c.audio_sha256,
+            tombstones.c.deleted,
+        ).where(tombstones.c.audio_sha256.is_not(None))  # what never came is in no copy
+        for row in self._pages(query, tombstones.c.number, after):
+            yield Revocation(row.number, row.id, row.audio_sha256, row.deleted)
+
+    def _pages(
+        self, query: Select[Any], key: ColumnElement[Any], after: str | int
+    ) -> Iterator[Row[Any]]:
+        """Yield rows in the order of a key, a page in each transaction."""
+        while True:
+            with reading(self._engine) as connection:
+                page = connection.execute(query.where(key > after).order_by(key).limit(ROWS)).all()
+            yield from page
+            if len(page) < ROWS:
+                return
+            after = page[-1][0]
 
     def count(self) -> int:
         """Return how many clips there are to be exported."""
@@ -90,7 +96,7 @@ class DatabaseSource(Source):
             .select_from(utterances.join(clips, clips.c.utterance == utterances.c.id))
             .where(_published())
         )
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return int(connection.execute(query).scalar_one())
 
 
@@ -121,7 +127,7 @@ def standing(engine: Engine) -> list[Standing]:
         .group_by(utterances.c.scope, state)
         .order_by(utterances.c.scope, state)
     )
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         return [
             Standing(row[0], row[1], int(row[2]), float(row[3]), int(row[4]))
             for row in connection.execute(query)

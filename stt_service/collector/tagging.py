@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, select
 
 from stt_service.collector import tagging_intake, tagging_next, tagging_people, tagging_votes
+from stt_service.collector.database import reading, writing
 from stt_service.collector.objects import Objects, object_name
 from stt_service.collector.tables import utterances
 from stt_service.collector.tagging_people import Tagger, TaggerError
@@ -59,7 +60,7 @@ class Tagging:
 
     def join(self, code: str, now: float) -> str:
         """Turn an invitation into a key. Raises :exc:`TaggerError`."""
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             return tagging_people.join(connection, code, now)
 
     def take_in(self, batches: int | None = None) -> int:
@@ -67,7 +68,7 @@ class Tagging:
         count = 0
         done = 0
         while batches is None or done < batches:
-            with self._engine.begin() as connection:
+            with writing(self._engine) as connection:
                 more = tagging_intake.take_in(connection)
             count += more
             done += 1
@@ -78,7 +79,7 @@ class Tagging:
     def next(self, key: str, own: Sequence[str], now: float) -> Offer | None:
         """Return a clip for somebody, None when there is none. Raises :exc:`TaggerError`."""
         self._look_for_new(now)
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             tagger = tagging_people.find(connection, key)
             held = tagging_next.assign(connection, tagger, own, now)
             if held is None:
@@ -92,7 +93,7 @@ class Tagging:
 
     def sound(self, key: str, ticket: str, now: float) -> bytes:
         """Return the FLAC of a clip in somebody's hands. Raises ``SttError``."""
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             held = tagging_next.find(connection, tagging_people.find(connection, key), ticket)
             if held is None:
                 raise TaggerError(
@@ -109,7 +110,7 @@ class Tagging:
 
     def vote(self, key: str, given: Answer, now: float) -> tuple[int, int]:
         """Note an answer; return how many were given today, and ever. Raises ``TaggerError``."""
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             tagger = tagging_people.find(connection, key)
             tagging_votes.answer(connection, tagger, given, now)
             tagger = tagging_people.find(connection, key)
@@ -117,7 +118,7 @@ class Tagging:
 
     def progress(self, key: str, now: float) -> tuple[Mine, Everybody]:
         """Return what somebody, and all, have done. Raises :exc:`TaggerError`."""
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             tagger = tagging_people.find(connection, key)
             mine = tagging_votes.mine(connection, tagger, now)
             with self._lock:
@@ -142,12 +143,12 @@ class Tagging:
 
     def invite(self, now: float, *, reference: bool = False) -> str:
         """Return a new invitation."""
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             return tagging_people.invite(connection, now, reference=reference)
 
     def people(self) -> list[Tagger]:
         """Return everybody who has joined."""
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return list(tagging_people.everybody(connection))
 
     def set_barred(self, number: int, *, barred: bool) -> int:
@@ -155,7 +156,7 @@ class Tagging:
 
         Raises :exc:`TaggerError` when there is nobody of that number.
         """
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             tagging_people.get(connection, number)
             tagging_people.set_barred(connection, number, barred=barred)
             names = tagging_votes.clips_of(connection, number)

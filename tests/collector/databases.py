@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, event, insert, select
+from sqlalchemy import Engine, event, insert, select
 
-from stt_service.collector import tagging_tables
+from stt_service.collector.database import open_engine
 from stt_service.collector.tables import contributors, metadata, utterances
 
 POSTGRES = os.environ.get("STT_TEST_POSTGRES")
 KINDS = ("sqlite", "postgres") if POSTGRES else ("sqlite",)
-assert tagging_tables.clips.metadata is metadata
 
 
 def row(number: int, **more: object) -> dict[str, object]:
@@ -74,21 +73,15 @@ def receive(engine: Engine, *rows: dict[str, Any]) -> None:
 
 @pytest.fixture(params=KINDS)
 def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    url = POSTGRES if request.param == "postgres" else f"sqlite:///{tmp_path / 'c.db'}"
+    engine = open_engine(str(url))
     if request.param == "postgres":
-        engine = create_engine(str(POSTGRES))
         metadata.drop_all(engine)
     else:
-        engine = create_engine(f"sqlite:///{tmp_path / 'c.db'}")
 
         @event.listens_for(engine, "connect")
-        def on(connection, _):
-            connection.isolation_level = None
-            connection.execute("PRAGMA foreign_keys = ON")
+        def hurry(connection: Any, _: object) -> None:
             connection.execute("PRAGMA synchronous = OFF")
-
-        @event.listens_for(engine, "begin")
-        def begin(connection):
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     metadata.create_all(engine)
     yield engine
