@@ -25,6 +25,7 @@ from stt_service.events import (
 from stt_service.hub import Hub
 from stt_service.listener.api import BusyError, Caller, Control, State, Wishes
 from stt_service.server.app import make_app
+from stt_service.server.kept import Keeper
 from stt_service.server.security import make_door
 from stt_service.server.serve import Address, Server
 
@@ -196,6 +197,7 @@ def running(
     path: Path | None = None,
     hosts: tuple[str, ...] = (),
     origins: tuple[str, ...] = (),
+    keeper: Keeper | None = None,
 ) -> Iterator[Stage]:
     hub = Hub()
     control = FakeControl(hub)
@@ -203,5 +205,5 @@ def running(
         door = make_door(
             "127.0.0.1", server.port, token=token, watch_token=watch, hosts=hosts, origins=origins
         )
-        server.start(make_app(hub, control, door, clients=clients), clients=clients)
+        server.start(make_app(hub, control, door, clients=clients, keeper=keeper), clients=clients)
         yield Stage(hub, control, server)
