@@ -8,6 +8,13 @@
 #   make test TORCH=                    without PyTorch: the tests of training are skipped
 #   make test TESTS="-m 'not slow'"     a part of the tests
 
+#   make docs            the documentation as a site, in build/site
+#   make dist            sdist and wheel, in dist/
+#   make deb             a Debian package (SUITE=bookworm ARCH=amd64); root
+#   make apt-repo        a signed repository of them (KEY=fingerprint)
+#   make prove-pip       install on the oldest and the newest libraries; make prove-apt: in a Debian
+#   make release-check   all of that, checked: docs/releasing.md
+
 PYTHON ?= python3
 VENV ?= .venv
 # Pinned: the release that the training tests were written with. A Python that it has no wheel for
@@ -37,12 +44,43 @@ format: $(VENV)/.tools
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The scripts say at their heads what they need and what else can be set.
+SUITE ?= bookworm
+ARCH ?= $(shell dpkg --print-architecture 2>/dev/null)
+RELEASE_ENV = PATH="$(abspath $(BIN)):$$PATH" PYTHON=$(abspath $(BIN))/python
+
+.PHONY: docs dist deb apt-repo prove-pip prove-apt release-check
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+dist: $(VENV)/.release
+	$(RELEASE_ENV) packaging/dist.sh
+
+deb: $(VENV)/.release
+	$(RELEASE_ENV) packaging/deb.sh $(SUITE) $(ARCH)
+
+apt-repo:
+	packaging/apt-repo.sh
+
+prove-pip: $(VENV)/.release
+	$(RELEASE_ENV) packaging/prove-pip.sh
+
+prove-apt:
+	packaging/prove-apt.sh $(SUITE) $(ARCH)
+
+release-check: $(VENV)/.release $(VENV)/.docs
+	$(RELEASE_ENV) packaging/release-check.sh
+
 clean:
 	rm -rf $(VENV) build *.egg-info
 
 # Without a compiler the package installs all the same: its search then runs in NumPy.
 $(VENV)/.package: $(SOURCES) | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.docs $(VENV)/.release: $(VENV)/.%: setup.py | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --editable '.[$*]'
 	touch $@
 
 # The tests compare the compiled search with its twin, so here the compiler is needed.
