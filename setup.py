@@ -15,7 +15,12 @@ EXTRAS = {
     "plot": ["matplotlib>=3.8"],
     "web": [],
     "bridges": [],
-    "collector": [],
+    "collector": [
+        "alembic>=1.13",
+        "fsspec>=2024.6",
+        "psycopg[binary]>=3.2",
+        "sqlalchemy>=2.0.30",
+    ],
     "train": [
         "torch>=2.9",
         "jiwer>=3.0",
@@ -93,6 +98,7 @@ setup(
             "default.toml",
             "py.typed",
             "phrases/*.yaml",
+            "collector/web/*",
             "server/web/*",
             "store/consent_texts/*.md",
         ],

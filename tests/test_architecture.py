@@ -32,7 +32,7 @@ LAYERS = (
         "length_cutter",
         "vad.api",
     },
-    {"audio", "engine", "models", "store", "vad"},
+    {"audio", "collector", "engine", "models", "store", "vad"},
     {"client", "doctor", "fitting", "hearing", "listener", "server", "transcriber", "tuning"},
     {
         "app",
@@ -63,6 +63,7 @@ CONCRETE = {
 
 PLAIN = (
     "audio",
+    "collector",
     "engine",
     "vad",
     "decoder",

@@ -32,8 +32,10 @@ STREAMS = {
 """What stands in for a closed stream: the mode it claims and how the null device is opened."""
 
 COMMANDS = {
+    "collector": ("stt_service.cli.collector:collector_group", "Receive what devices send."),
     "config": ("stt_service.cli.config:config_group", "Show and check the settings."),
     "consent": ("stt_service.cli.consent:consent_group", "Decide whether what is said is kept."),
+    "dataset": ("stt_service.cli.dataset:dataset_group", "Export what people agreed on."),
     "demo": ("stt_service.cli.demo:demo", "Transcribe the bundled recordings."),
     "devices": ("stt_service.cli.devices:devices", "List microphones; show how loud they are."),
     "doctor": ("stt_service.cli.doctor:doctor", "Say what is wrong here, and how to mend it."),
@@ -45,14 +47,15 @@ COMMANDS = {
     "run": ("stt_service.cli.run:run", "Listen and never stop listening."),
     "scorer": ("stt_service.cli.scorer:scorer_group", "Build and inspect language models."),
     "setup": ("stt_service.cli.setup:setup", "Choose microphone, settings and model, once."),
+    "tagger": ("stt_service.cli.tagger:tagger_group", "Invite people to tag for a collector."),
     "transcribe": ("stt_service.cli.transcribe:transcribe", "Turn recordings into text."),
     "tune": ("stt_service.cli.tune:tune", "Show how settings cut recordings into utterances."),
     "unmute": ("stt_service.cli.control:unmute", "Make the daemon listen again."),
-    "watch": ("stt_service.cli.watch:watch", "Show what the daemon hears."),
     "utterances": (
         "stt_service.cli.utterances:utterances_group",
         "See, hear, delete what is kept.",
     ),
+    "watch": ("stt_service.cli.watch:watch", "Show what the daemon hears."),
 }
 """Name to place and one-line help; the help stands here so that ``--help`` imports nothing."""
 

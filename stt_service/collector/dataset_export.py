@@ -20,7 +20,7 @@ from stt_service.collector import dataset_manifest as manifests
 from stt_service.collector.dataset_card import Tally, card
 from stt_service.collector.dataset_layouts import TREES, Clip, Tree
 from stt_service.collector.dataset_manifest import Layout, Manifest, Revocation
-from stt_service.collector.dataset_refresh import refresh
+from stt_service.collector.dataset_refresh import refresh, since
 from stt_service.collector.dataset_writer import Staging, unwritable
 from stt_service.errors import DatasetError
 
@@ -97,9 +97,11 @@ def export(
             staging.add(manifests.CARD, card(manifest, tally).encode())
             staging.finish_tables()
             sums = staging.finish_sums()
-            staging.describe(manifest.model_copy(update={"sums_sha256": sums}))
+            manifest = manifest.model_copy(update={"sums_sha256": sums})
+            staging.describe(manifest)
             # Whoever withdrew while this was running is not to be in it.
-            refresh(staging.folder, source.revocations(last), days=plan.days, now=now())
+            late = source.revocations(since(manifest))
+            refresh(staging.folder, late, days=plan.days, now=now())
             manifest = manifests.read(staging.folder)
             if not sum(count.clips for count in manifest.splits.values()):
                 raise DatasetError(

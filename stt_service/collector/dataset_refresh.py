@@ -26,6 +26,8 @@ from stt_service.collector.dataset_writer import Table, unwritable
 from stt_service.errors import DatasetError
 
 TEMPORARY = ".new"
+OVERLAP = 1000
+"""Withdrawals that are asked for again."""
 NAME = re.compile(r"[0-9a-f]{32}")
 """Of a clip: what refresh deletes is named by a table, which could name anything."""
 
@@ -43,8 +45,8 @@ def refresh(
 ) -> int:
     """Take out what was withdrawn; return how many clips that were.
 
-    ``revocations`` are those after the last one that the copy knows. Memory grows with them only.
-    Raises :exc:`DatasetError`.
+    ``revocations`` are those after :func:`since`; what is known already does not matter. Memory
+    grows with them only. Raises :exc:`DatasetError`.
     """
     manifest = manifests.read(folder)
     moment = (now or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
@@ -65,19 +67,27 @@ def refresh(
     return len(gone)
 
 
+def since(manifest: Manifest) -> int:
+    """Return the number after which a copy asks what was withdrawn.
+
+    Some earlier ones are asked for again: a collector of several processes may give a number before
+    it has given the one before it.
+    """
+    return max(0, manifest.revocations - OVERLAP)
+
+
 def _note(folder: Path, revocations: Iterable[Revocation], last: int) -> int:
     """Add to what the copy knows; return the number of the last one."""
-    path = folder / manifests.REVOCATIONS
+    known = manifests.read_revoked(folder).ids
 
     def lines() -> Iterator[tuple[object, ...]]:
         nonlocal last
-        # What stands there beyond is left over from a refresh that was interrupted: it comes again.
-        known = (one for one in manifests.revocations(folder) if one.number <= last)
-        for one in chain(known, revocations):
+        fresh = (one for one in revocations if one.id not in known)
+        for one in chain(manifests.revocations(folder), fresh):
             last = max(last, one.number)
             yield one.number, one.id, one.audio_sha256, one.deleted
 
-    _write(path, manifests.REVOCATION_COLUMNS, lines())
+    _write(folder / manifests.REVOCATIONS, manifests.REVOCATION_COLUMNS, lines())
     return last
 
 

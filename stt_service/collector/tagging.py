@@ -7,14 +7,13 @@ page ──► tagging_api ──► Tagging ──► people, next, votes, inta
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, select
 
 from stt_service.collector import tagging_intake, tagging_next, tagging_people, tagging_votes
 from stt_service.collector.database import reading, writing
-from stt_service.collector.objects import Objects, object_name
 from stt_service.collector.tables import utterances
 from stt_service.collector.tagging_people import Tagger, TaggerError
 from stt_service.collector.tagging_votes import Answer, Mine
@@ -51,9 +50,10 @@ class Everybody:
 class Tagging:
     """The tagger of one collector. Any thread may call; the database does the rest."""
 
-    def __init__(self, engine: Engine, objects: Objects) -> None:
+    def __init__(self, engine: Engine, read_sound: Callable[[str], bytes]) -> None:
+        """``read_sound`` returns an utterance's FLAC, or raises ``CollectorError``."""
         self._engine = engine
-        self._objects = objects
+        self._read_sound = read_sound
         self._lock = threading.Lock()
         self._taken_in = -TAKEN_IN_SECONDS
         self._sums: tuple[float, Everybody] | None = None
@@ -100,13 +100,7 @@ class Tagging:
                     410, "this clip is not in your hands any more", "Go on with the next"
                 )
             tagging_next.note_heard(connection, ticket, now)
-            digest = connection.execute(
-                select(utterances.c.audio_sha256).where(utterances.c.id == held.utterance)
-            ).scalar_one()
-        found = self._objects.get(object_name(held.utterance, digest))
-        if found is None:
-            raise TaggerError(410, "this clip was just withdrawn", "Go on with the next")
-        return found
+        return self._read_sound(held.utterance)
 
     def vote(self, key: str, given: Answer, now: float) -> tuple[int, int]:
         """Note an answer; return how many were given today, and ever. Raises ``TaggerError``."""

@@ -10,13 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, insert, select
+from sqlalchemy import Engine, event, insert, select, text
 
-from stt_service.collector.database import open_engine
+from stt_service.collector.collection import Collection
+from stt_service.collector.database import open_engine, prepare
+from stt_service.collector.intake import Limits
+from stt_service.collector.objects import Folder
 from stt_service.collector.tables import contributors, metadata, utterances
 
 POSTGRES = os.environ.get("STT_TEST_POSTGRES")
 KINDS = ("sqlite", "postgres") if POSTGRES else ("sqlite",)
+
+
+def sound(number: int) -> bytes:
+    """Return what stands for the sound of an utterance where nobody listens."""
+    return f"fLaC {number}".encode()
 
 
 def row(number: int, **more: object) -> dict[str, object]:
@@ -33,7 +41,7 @@ def row(number: int, **more: object) -> dict[str, object]:
         "text_sha256": "d" * 64,
         "since": "2026-11-22T12:00:00Z",
         "deletion_sha256": f"{chance.getrandbits(256):064x}",
-        "audio_sha256": hashlib.sha256(str(number).encode()).hexdigest(),
+        "audio_sha256": hashlib.sha256(sound(number)).hexdigest(),
         "bytes": 1000,
         "seconds": 2.0,
         "text": "turn on the light",
@@ -71,18 +79,27 @@ def receive(engine: Engine, *rows: dict[str, Any]) -> None:
         connection.execute(insert(utterances), list(rows))
 
 
+def collection(engine: Engine, folder: Path) -> Collection:
+    """Return a collection on a database that has its tables."""
+    prepare(engine)
+    return Collection(
+        engine, Folder(folder), limits=Limits(), texts=frozenset({"d" * 64}), bits=None
+    )
+
+
 @pytest.fixture(params=KINDS)
 def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     url = POSTGRES if request.param == "postgres" else f"sqlite:///{tmp_path / 'c.db'}"
     engine = open_engine(str(url))
     if request.param == "postgres":
         metadata.drop_all(engine)
+        with engine.begin() as connection:
+            connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
     else:
 
         @event.listens_for(engine, "connect")
         def hurry(connection: Any, _: object) -> None:
             connection.execute("PRAGMA synchronous = OFF")
 
-    metadata.create_all(engine)
     yield engine
     engine.dispose()

@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from fastapi import FastAPI
 from sqlalchemy import Engine
 
-from stt_service.collector.objects import Folder, object_name
-from stt_service.collector.tagging import Tagging
-from stt_service.collector.tagging_api import add_tagger
+from stt_service.collector.api import make_app
+from stt_service.collector.collection import Collection
+from stt_service.collector.objects import object_name
 from stt_service.server.serve import Address, Server
 from stt_service.store.sound import encode
-from tests.collector.databases import receive, row
+from tests.collector.databases import collection, receive, row
 
 
 def speech_like(number: int, seconds: float) -> bytes:
@@ -33,31 +32,34 @@ def speech_like(number: int, seconds: float) -> bytes:
 class TaggerStage:
     """What a test reaches."""
 
-    engine: Engine
-    tagging: Tagging
-    url: str
-    objects: Folder
+    everything: Collection
+    root: str
+
+    @property
+    def engine(self) -> Engine:
+        return self.everything.engine
+
+    @property
+    def url(self) -> str:
+        return self.root + "tagger/"
 
     def add(self, number: int, seconds: float = 0.5, **more: object) -> str:
         sound = speech_like(number, seconds)
         digest = hashlib.sha256(sound).hexdigest()
         values = row(number, seconds=seconds, audio_sha256=digest, **more)
         receive(self.engine, values)
-        self.objects.put(object_name(str(values["id"]), digest), sound)
-        self.tagging.take_in()
+        self.everything.objects.put(object_name(str(values["id"]), digest), sound)
+        self.everything.tagging.take_in()
         return str(values["id"])
 
     def invite(self, *, reference: bool = False) -> str:
-        return self.tagging.invite(time.time(), reference=reference)
+        return self.everything.tagging.invite(time.time(), reference=reference)
 
 
 @contextmanager
 def tagger(engine: Engine, folder: Path) -> Iterator[TaggerStage]:
     """Run a tagger until the block ends."""
-    objects = Folder(folder)
-    tagging = Tagging(engine, objects)
-    app = FastAPI(docs_url=None, redoc_url=None)
-    add_tagger(app, tagging)
+    everything = collection(engine, folder)
     with Server(Address(port=0)) as server:
-        server.start(app, clients=8)
-        yield TaggerStage(engine, tagging, server.url + "tagger/", objects)
+        server.start(make_app(everything), clients=8)
+        yield TaggerStage(everything, server.url)

@@ -13,7 +13,7 @@ from stt_service.collector import dataset_refresh
 from stt_service.collector.dataset_export import Plan, export
 from stt_service.collector.dataset_layouts import TREES, sentence_id
 from stt_service.collector.dataset_manifest import Revocation, admit
-from stt_service.collector.dataset_refresh import refresh
+from stt_service.collector.dataset_refresh import refresh, since
 from stt_service.collector.dataset_verify import verify
 from stt_service.errors import DatasetError
 from tests.collector.dataset_source import NOW, FakeSource
@@ -94,6 +94,21 @@ def test_refreshing_again_changes_nothing(tmp_path: Path) -> None:
     assert list(verify(folder, now=NOW)) == []
 
 
+def test_what_comes_out_of_order_is_not_missed(tmp_path: Path) -> None:
+    """The number before the last one may be given later, by another process of the collector."""
+    source = FakeSource()
+    folder = make(tmp_path, source)
+    early, late = source.all[0], source.all[1]
+    source.revoke(early)
+    source.revoke(late)
+    first, second = source.revoked
+    source.revoked = [second]
+    assert refresh(folder, source.revocations(since(manifests.read(folder))), now=NOW) == 1
+    source.revoked = [first, second]
+    assert refresh(folder, source.revocations(since(manifests.read(folder))), now=NOW) == 1
+    assert list(verify(folder, now=NOW)) == []
+
+
 STEPS = ("_filter", "_recount", "_sum_up", "write_atomically")
 
 
@@ -121,7 +136,7 @@ def test_interrupted_it_is_refused_and_can_be_ended(
     if step != "write_atomically":
         with pytest.raises(DatasetError, match="was withdrawn"):
             admit(folder, now=NOW)
-    refresh(folder, source.revocations(manifests.read(folder).revocations), now=NOW)
+    refresh(folder, source.revocations(since(manifests.read(folder))), now=NOW)
     assert list(verify(folder, now=NOW)) == []
     assert clip.id.encode() not in everything(folder)
     admit(folder, now=NOW)

@@ -13,14 +13,14 @@ pytest.importorskip("sqlalchemy", reason="the collector needs the extra 'collect
 from sqlalchemy import Engine, delete, select
 
 from stt_service.collector import tagging_next, tagging_people, tagging_votes
-from stt_service.collector.objects import Folder, object_name
+from stt_service.collector.objects import Objects, object_name
 from stt_service.collector.tables import utterances
 from stt_service.collector.tagging import Tagging
 from stt_service.collector.tagging_people import INVITATION_DAYS, TaggerError
 from stt_service.collector.tagging_rules import GOLD_LEAST
 from stt_service.collector.tagging_tables import assignments, clips, invitations, taggers, votes
 from stt_service.collector.tagging_votes import Answer
-from tests.collector.databases import databases, receive, row
+from tests.collector.databases import collection, databases, receive, row, sound
 
 engine = databases
 
@@ -31,17 +31,18 @@ class Stage:
 
     engine: Engine
     now: float = 1_000_000_000.0
-    objects: Folder = field(init=False)
+    objects: Objects = field(init=False)
+    tagging: Tagging = field(init=False)
     folder: InitVar[Path] = Path()
 
     def __post_init__(self, folder: Path) -> None:
-        self.objects = Folder(folder)
-        self.tagging = Tagging(self.engine, self.objects)
+        everything = collection(self.engine, folder)
+        self.objects, self.tagging = everything.objects, everything.tagging
 
     def add(self, number: int, **more: object) -> str:
         values = row(number, **more)
         receive(self.engine, values)
-        self.objects.put(object_name(str(values["id"]), str(values["audio_sha256"])), b"fLaC")
+        self.objects.put(object_name(str(values["id"]), str(values["audio_sha256"])), sound(number))
         self.tagging.take_in()
         return str(values["id"])
 
