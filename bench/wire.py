@@ -21,6 +21,8 @@ from tests.wire import Answer, talk
 AT_ONCE = 6
 """Conversations: fewer than the clients that are served, so that few are turned away as busy."""
 BUSY = 503
+LOG_CHARACTERS = 10_000
+"""Of the log that are shown, from the first traceback on."""
 
 
 def run(frames: int, seed: int, advance: Callable[[int], None]) -> list[tuple[object, ...]]:
@@ -48,7 +50,7 @@ def run(frames: int, seed: int, advance: Callable[[int], None]) -> list[tuple[ob
             after = _resident(daemon)
             counts["tracebacks in the log"] = daemon.log.count("Traceback")
             if counts["tracebacks in the log"]:
-                print(daemon.log[daemon.log.index("Traceback") :][:3000])
+                print(daemon.log[daemon.log.index("Traceback") :][:LOG_CHARACTERS])
         finally:
             daemon.close()
     rows: list[tuple[object, ...]] = list(counts.items())
@@ -71,7 +73,10 @@ def _count(counts: Counter[str], seed: int, answer: Answer) -> None:
 
 def _hears(daemon: Running) -> bool:
     answer = httpx.post(daemon.url + "/v1/transcribe", content=DEMO.read_bytes(), timeout=60)
-    return answer.status_code == 200 and answer.json()["text"] == TEXT
+    if answer.status_code == 200 and answer.json()["text"] == TEXT:
+        return True
+    print(f"it does not hear: {answer.status_code} {answer.text[:300]}")
+    return False
 
 
 def _resident(daemon: Running) -> float:

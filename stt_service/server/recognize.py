@@ -92,16 +92,15 @@ class _Session:
         raw = None
         if start.rate is not None:
             raw = RawFormat(start.rate, start.channels, start.encoding)
-        caller = await self._call.open(self._control, start.wishes())
-        if isinstance(first, bytes):
-            await self._inlet.put(first)
-        else:
-            await self._say(Done(id=start.id))
-        tasks = (
-            asyncio.create_task(self._feed(raw, caller)),
-            asyncio.create_task(self._receive()),
-        )
+        tasks: list[asyncio.Task[None]] = []
         try:
+            caller = await self._call.open(self._control, start.wishes())
+            tasks.append(asyncio.create_task(self._feed(raw, caller)))
+            if isinstance(first, bytes):
+                await self._inlet.put(first)
+            else:
+                await self._say(Done(id=start.id))
+            tasks.append(asyncio.create_task(self._receive()))
             async for heard in self._call.results():
                 await self._say(messages.message_of(heard))
         finally:

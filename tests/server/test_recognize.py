@@ -133,6 +133,25 @@ def test_a_client_that_goes_is_forgotten(stage: Stage) -> None:
     eventually(stage.control.callers[0].closed.is_set)
 
 
+def test_a_client_that_goes_while_it_is_let_in_is_forgotten(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has asked for a recogniser, and is not there when it gets one."""
+    open_caller, gone = stage.control.open_caller, threading.Event()
+
+    def open_late(*given: Any) -> Any:
+        assert gone.wait(10)
+        return open_caller(*given)
+
+    monkeypatch.setattr(stage.control, "open_caller", open_late)
+    with connect(stage.ws + "/v1/recognize") as socket:
+        socket.recv(10)
+        socket.send('{"type": "start", "rate": 16000}')
+    gone.set()
+    eventually(lambda: bool(stage.control.callers))
+    eventually(stage.control.callers[0].closed.is_set)
+
+
 def test_a_client_too_fast_is_made_to_wait(stage: Stage, audio: ClientConnection) -> None:
     """By TCP: nothing is lost, and memory stays bounded."""
     start(audio, rate=16_000)
