@@ -1,4 +1,4 @@
-"""The page at ``/``: files of the package, kept in memory, under a policy that lets nothing in."""
+"""The pages at ``/`` and ``/review``: files kept in memory, under a policy that lets nothing in."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ FILES = {
     "/app.js": ("app.js", "text/javascript; charset=utf-8"),
     "/view.js": ("view.js", "text/javascript; charset=utf-8"),
     "/style.css": ("style.css", "text/css; charset=utf-8"),
+    "/review": ("review.html", "text/html; charset=utf-8"),
+    "/review.js": ("review.js", "text/javascript; charset=utf-8"),
+    "/review_view.js": ("review_view.js", "text/javascript; charset=utf-8"),
+    "/wave.js": ("wave.js", "text/javascript; charset=utf-8"),
+    "/review.css": ("review.css", "text/css; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 """Path to file and type."""

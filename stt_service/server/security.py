@@ -36,8 +36,10 @@ SUBPROTOCOL = "stt-service.v1"
 TOKEN_SUBPROTOCOL = "stt-token."  # noqa: S105 -- a prefix, no token
 """Browsers cannot set headers of a WebSocket. A subprotocol is a header all the same, and unlike
 ``?token=`` it is written to no log, no history and no Referer."""
-OPEN_PATHS = frozenset({"/", "/app.js", "/view.js", "/style.css", "/icon.svg", "/healthz"})
-"""What is served without a token: the page itself, which asks for it, and the sign of life."""
+PAGES = ("/", "/app.js", "/view.js", "/style.css", "/icon.svg")
+REVIEW = ("/review", "/review.js", "/review_view.js", "/review.css", "/wave.js")
+OPEN_PATHS = frozenset((*PAGES, *REVIEW, "/healthz"))
+"""What is served without a token: the pages, which ask for it, and the sign of life."""
 REFUSED = 1008
 """Close code of the WebSocket protocol: policy violation."""
 

@@ -50,6 +50,7 @@ function connect() {
     daemon.connected = false;
     daemon.speaking = false;
     view.showNoLevel();
+    view.showSaving(false);
     show();
     if (!greeted && (await tokenIsWanted())) {
       askForToken(token() ? "This token is wrong." : "");
@@ -165,6 +166,7 @@ async function showFigures() {
   const counts = status.counts;
   const minutes = (counts.audio_seconds_total ?? 0) / 60;
   const busy = counts.audio_seconds_total ? counts.busy_seconds_total / counts.audio_seconds_total : 0;
+  view.showSaving(counts.saving > 0);
   view.showHealth([
     ["Model", status.model ?? "none"],
     ["Source", status.source],

@@ -34,6 +34,10 @@ export function showHint(text) {
   $("hint").textContent = text;
 }
 
+export function showSaving(saving) {
+  $("saving").hidden = !saving;
+}
+
 export function showAnswer(text) {
   $("answer").textContent = text;
 }
