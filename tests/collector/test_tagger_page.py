@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -16,7 +17,13 @@ pytest.importorskip("sqlalchemy", reason="the collector needs the extra 'collect
 from playwright.sync_api import sync_playwright
 from sqlalchemy import Engine, select
 
+from stt_service.collector import dataset_manifest as manifests
 from stt_service.collector import tagging_next
+from stt_service.collector.dataset_database import DatabaseSource
+from stt_service.collector.dataset_export import Plan, export
+from stt_service.collector.dataset_refresh import refresh, since
+from stt_service.collector.dataset_remote import fetch
+from stt_service.collector.dataset_verify import verify
 from stt_service.collector.tagging_tables import clips, votes
 from tests.collector.databases import databases
 from tests.collector.tagger_stage import TaggerStage, tagger
@@ -174,10 +181,18 @@ def test_undo_brings_the_last_clip_back(person: Any, stage: TaggerStage) -> None
         ]
 
 
-def test_two_people_tag_thirty_clips_by_keyboard(person: Any, stage: TaggerStage) -> None:
-    """From end to end: all are valid then."""
-    for number in range(30):
-        stage.add(number, seconds=0.3)
+@pytest.mark.slow
+def test_from_voices_to_a_dataset_and_back(person: Any, stage: TaggerStage, tmp_path: Path) -> None:
+    """Two people tag thirty clips by keyboard; they are exported; one is withdrawn and gone."""
+    names = [
+        stage.add(
+            number,
+            seconds=0.3,
+            deletion_sha256=hashlib.sha256(f"token {number}".encode()).hexdigest(),
+            scope="upload" if number == 7 else "publish",
+        )
+        for number in range(30)
+    ]
     anna = person(autoplay=True)
     for _ in range(30):
         by_keyboard(anna)
@@ -190,6 +205,25 @@ def test_two_people_tag_thirty_clips_by_keyboard(person: Any, stage: TaggerStage
     with stage.engine.connect() as connection:
         states = connection.execute(select(clips.c.state)).scalars().all()
     assert states == ["valid"] * 30
+    source = DatabaseSource(stage.engine, stage.everything.objects)
+    plan = Plan(collector=stage.root)
+    export(tmp_path / "first", source, plan)
+    assert exported(tmp_path / "first") == {*names} - {names[7]}
+    stage.everything.removal.delete(names[3], "token 3")
+    export(tmp_path / "second", source, plan)
+    assert exported(tmp_path / "second") == {*names} - {names[7], names[3]}
+    first = manifests.read(tmp_path / "first")
+    assert refresh(tmp_path / "first", fetch(stage.root, since(first))) == 1
+    assert exported(tmp_path / "first") == {*names} - {names[7], names[3]}
+
+
+def exported(folder: Path) -> set[str]:
+    """Return the clips of a dataset that is as it should be."""
+    assert list(verify(folder)) == []
+    assert {path.stem for path in folder.rglob("*.flac")} == {
+        row["id"] for row in manifests.read_clips(folder)
+    }
+    return {path.stem for path in folder.rglob("*.flac")}
 
 
 def test_single_keys_can_be_switched_off(person: Any, stage: TaggerStage) -> None:
