@@ -43,9 +43,12 @@ EXTRAS["release"] = [
     "uv>=0.5",
 ]
 EXTRAS["dev"] = [
+    *EXTRAS["docs"],
+    *EXTRAS["collector"],
     "hypothesis>=6.100",
     "jiwer>=3.0",
     "mypy>=1.11",
+    "packaging>=24",
     "pytest>=8.2",
     "pytest-randomly>=3.15",
     "playwright>=1.45",

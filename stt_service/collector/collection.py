@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,6 +21,10 @@ from stt_service.errors import CollectorError
 
 PROBE = "00/probe.flac"
 """Written and deleted again to see whether sound can be stored."""
+
+
+PAGE = 1000
+"""Rows that are read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +81,9 @@ class Collection:
         """Let somebody in; False where that was so before. Raises :exc:`RefusedError`."""
         if self.bits is None and not who.invitation:
             raise admission.by_invitation()
+        key = self.key  # which asks the database: not within the transaction
         with writing(self.engine) as connection:
-            return admission.join(connection, who, key=self.key, bits=self.bits or 0, now=now)
+            return admission.join(connection, who, key=key, bits=self.bits or 0, now=now)
 
     def sound(self, utterance: str) -> bytes:
         """Return an utterance's FLAC. Raises :exc:`CollectorError`, also when it has gone."""
@@ -88,6 +94,23 @@ class Collection:
         if data is None or hashlib.sha256(data).hexdigest() != digest:
             raise CollectorError(f"the sound of {utterance} is gone or damaged", "Restore it")
         return data
+
+    def ids(self) -> Iterator[str]:
+        """Yield the ids of all utterances, page by page, in the order of arrival."""
+        last = 0
+        while True:
+            query = (
+                select(utterances.c.number, utterances.c.id)
+                .where(utterances.c.number > last)
+                .order_by(utterances.c.number)
+                .limit(PAGE)
+            )
+            with reading(self.engine) as connection:
+                rows = connection.execute(query).all()
+            yield from (row.id for row in rows)
+            if len(rows) < PAGE:
+                return
+            last = rows[-1].number
 
     def sums(self) -> Sums:
         """Return how much there is. Raises :exc:`CollectorError`."""

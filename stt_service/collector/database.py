@@ -31,6 +31,8 @@ POOL = 10
 BUSY_SECONDS = 30
 """That one process waits for another to have written to SQLite."""
 KEY_BYTES = 32
+READS = "stt_reads"
+"""Option of a connection that does not write."""
 
 
 def open_engine(url: str) -> Engine:
@@ -66,7 +68,8 @@ def _make_strict(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        reads = connection.get_execution_options().get(READS)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 def prepare(engine: Engine) -> None:
@@ -121,8 +124,8 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Yield a connection to look with. Raises :exc:`CollectorError`."""
-    with writing(engine) as connection:
+    """Yield a connection to look with; it keeps nobody waiting. Raises :exc:`CollectorError`."""
+    with writing(engine.execution_options(**{READS: True})) as connection:
         yield connection
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,15 +104,10 @@ def test_what_is_wrong_is_named(
 def test_what_is_no_sound_is_refused(device: Device, gathering: Collection, sound: bytes) -> None:
     """No FLAC, half of one, or of another rate."""
     given = meta_of(SOUND, TOKEN)
-    changed = {**given, "bytes": len(sound), "audio_sha256": meta_of_hash(sound)}
+    digest = hashlib.sha256(sound).hexdigest()
+    changed = {**given, "bytes": len(sound), "audio_sha256": digest}
     assert device.put(NAME, sound, changed).status_code in (415, 422)
     assert files(gathering) == []
-
-
-def meta_of_hash(sound: bytes) -> str:
-    import hashlib  # noqa: PLC0415
-
-    return hashlib.sha256(sound).hexdigest()
 
 
 def test_a_stranger_and_one_who_is_barred_send_nothing(
@@ -125,7 +120,7 @@ def test_a_stranger_and_one_who_is_barred_send_nothing(
     assert device.put(NAME, SOUND, META).status_code == 403
 
 
-def test_a_day_has_an_end(tmp_path: Path, device: Device, gathering: Collection) -> None:
+def test_a_day_has_an_end(device: Device, gathering: Collection) -> None:
     """Then the device is told when to come again."""
     gathering.intake._limits = type(gathering.limits)(per_day=1)
     assert device.put(NAME, SOUND, META).status_code == 201
