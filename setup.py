@@ -15,6 +15,7 @@ EXTRAS = {
     "plot": ["matplotlib>=3.8"],
     "web": [],
     "bridges": [],
+    "encryption": ["cryptography>=42"],
     "collector": [
         "alembic>=1.13",
         "fsspec>=2024.6",
@@ -31,7 +32,9 @@ EXTRAS = {
         "pyroomacoustics>=0.8",
     ],
 }
-EXTRAS["all"] = sorted({need for extra in ("mic", "web", "bridges") for need in EXTRAS[extra]})
+EXTRAS["all"] = sorted(
+    {need for extra in ("mic", "web", "bridges", "encryption") for need in EXTRAS[extra]}
+)
 EXTRAS["docs"] = ["mkdocs>=1.6,<2", "mkdocs-material>=9.5"]
 EXTRAS["release"] = [
     "auditwheel>=6.1",
@@ -43,6 +46,7 @@ EXTRAS["release"] = [
     "uv>=0.5",
 ]
 EXTRAS["dev"] = [
+    "cryptography>=42",
     *EXTRAS["docs"],
     *EXTRAS["collector"],
     "hypothesis>=6.100",

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import json
+import os
 import re
+import shlex
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from itertools import pairwise
@@ -12,11 +17,12 @@ from pathlib import Path
 import click
 import pytest
 
-from stt_service.cli import COMMANDS
+from stt_service.cli import COMMANDS, program
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted(ROOT.glob("docs/*.md"))
 PAGES = [*DOCS, *sorted(ROOT.glob("*.md")), ROOT / "training/README.md"]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def text_of(pages: list[Path]) -> str:
@@ -87,3 +93,90 @@ def test_json_keys_are_described() -> None:
     cells = [row.split("|")[1] for row in table.splitlines() if row.startswith("|")]
     described = {key for cell in cells for key in re.findall(r"`(\w+)`", cell)}
     assert described == KEYS | {"error"}
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    """Return page and text of each code block of a language."""
+    return [
+        (page.name, block)
+        for page in PAGES
+        for found, block in BLOCK.findall(page.read_text(encoding="utf-8"))
+        if found == language
+    ]
+
+
+def shown_calls() -> list[tuple[str, ...]]:
+    """Return the words after the program's name in each call that a page shows at a prompt."""
+    lines = [
+        line.removeprefix("$ ")
+        for _, block in blocks("console")
+        for line in block.splitlines()
+        if line.startswith("$ ") and "stt-service" in line
+    ]
+    calls = set[tuple[str, ...]]()
+    for line in lines:
+        words = shlex.split(line, comments=True)
+        for part in " ".join(words).replace("&&", "|").replace(";", "|").split(" | "):
+            call = re.fullmatch(r"(?:sudo )?(?:-u \S+ )?(?:[A-Z_]+=\S+ )*(\S+)(.*)", part.strip())
+            if call and call[1].rpartition("/")[2] == "stt-service":
+                calls.add(tuple(call[2].split()))
+    return sorted(calls)
+
+
+@pytest.mark.parametrize("call", shown_calls(), ids=" ".join)
+def test_commands_at_prompts_exist(call: tuple[str, ...]) -> None:
+    """Each sub-command and option that a page shows is one."""
+    command: click.Command = program
+    known = {"--help", "--version"}
+    for word in call:
+        known |= {opt for one in command.params for opt in (*one.opts, *one.secondary_opts)}
+        if isinstance(command, click.Group) and not word.startswith("-"):
+            command = command.get_command(click.Context(command), word) or command
+        elif word.startswith("--"):
+            assert word.partition("=")[0] in known, word
+    assert command is not program or {"--version", "--help"} & set(call)
+
+
+@pytest.mark.parametrize(("page", "block"), blocks("toml"))
+def test_settings_in_examples_exist(page: str, block: str) -> None:
+    """Sections and keys of each example of settings, in pages about them."""
+    shown = tomllib.loads(block)
+    shipped = tomllib.loads((ROOT / "stt_service/default.toml").read_text(encoding="utf-8"))
+    if not set(shown) & set(shipped):
+        pytest.skip(f"{page} shows another kind of file")
+    for section, keys in shown.items():
+        assert set(keys) <= set(shipped[section])
+
+
+@pytest.mark.parametrize(("page", "block"), blocks("json"))
+def test_json_in_examples_is_valid(page: str, block: str) -> None:
+    """Whole, or a message on each line."""
+    try:
+        json.loads(block)
+    except json.JSONDecodeError:
+        for line in block.splitlines():
+            json.loads(line)
+
+
+@pytest.mark.parametrize(("page", "block"), blocks("python"))
+def test_python_in_examples_compiles(page: str, block: str) -> None:
+    """Nothing is run: examples may want a daemon."""
+    compile(block, page, "exec")
+
+
+def test_the_site_is_whole(tmp_path: Path) -> None:
+    """Every page is in its table of contents, and every link and heading linked to is there."""
+    pytest.importorskip("mkdocs", reason="needs mkdocs")
+    pytest.importorskip("material", reason="needs mkdocs-material")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert not re.search(r'(src|href)="https?://[^"]*\.(js|css|woff2?)"', page)
