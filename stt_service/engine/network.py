@@ -18,12 +18,14 @@ from typing import Any, Protocol
 
 import numpy as np
 from ai_edge_litert.compiled_model import CompiledModel
+from ai_edge_litert.environment import Environment
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from ai_edge_litert.options import CpuOptions, HardwareAccelerator, Options
 from numpy.typing import NDArray
 
 from stt_service.engine.graph import INPUTS, OUTPUTS
 from stt_service.engine.messages import native_messages
+from stt_service.engine.stand_in import gpu_kept_out
 from stt_service.engine.tflite import Mapped, parse, with_outputs
 
 Probabilities = NDArray[np.float32]
@@ -33,6 +35,10 @@ State = NDArray[np.float32]
 
 IN_MEMORY = ":memory"
 """XNNPACK's name for a weight cache that is no file."""
+
+NO_ACCELERATORS = str(Path(__file__).parent)
+"""Where LiteRT is to look for libraries of GPUs: where there are none. It looks by their bare names
+as well, see :mod:`stt_service.engine.stand_in`."""
 
 _LOGITS, _CELL, _HIDDEN, _ = OUTPUTS
 
@@ -53,10 +59,11 @@ def open_network(path: Path, *, threads: int, fast: bool) -> Network:
     """Open a model that :mod:`~stt_service.engine.graph` has read. Raises what LiteRT raises.
 
     ``fast`` takes XNNPACK's kernels, else those are taken that the original library has. Where
-    weights cannot be packed once, as without ``/sys`` on an ARM, each operator packs its own.
+    weights cannot be packed once, as without ``/sys`` on an ARM, each operator packs its own; so
+    where LiteRT would load its GPU library, which not every processor survives.
     """
     with native_messages():
-        if fast:
+        if fast and gpu_kept_out():
             try:
                 return PackedNetwork(path, threads=threads)
             except (RuntimeError, ValueError) as error:
@@ -108,7 +115,11 @@ class PackedNetwork:
             window = graph.tensors[graph.inputs[INPUTS[3]]].shape
             raw = with_outputs(data, [graph.outputs[name] for name in (_LOGITS, _CELL, _HIDDEN)])
         cpu = CpuOptions(num_threads=threads, xnnpack_weight_cache_path=IN_MEMORY)
-        model = CompiledModel.from_buffer(raw, options=Options(HardwareAccelerator.CPU, cpu))
+        model = CompiledModel.from_buffer(
+            raw,
+            options=Options(HardwareAccelerator.CPU, cpu),
+            environment=Environment.create(runtime_path=NO_ACCELERATORS),
+        )
         self._shape = shape
         self._parts = parts = _Parts(
             model, model.create_input_buffers(0), model.create_output_buffers(0)
