@@ -1,13 +1,17 @@
-# Functions of the packaging scripts: Debians of any suite and architecture, made once and kept.
+# Functions of the packaging scripts: Debians of any suite and architecture, and the wheels that go
+# into packages for them, made once and kept. HERE is the repository's folder.
 #
 #   . packaging/chroots.sh
 #   make_chroot FOLDER SUITE ARCH PACKAGES    a Debian with these packages, unless it is there
 #   enter FOLDER COMMAND [ARGUMENT...]        runs a command in it, with /proc, as root
+#   fetch_wheels PYTHON_VERSION ARCH          what lock-PYTHON_VERSION.txt names, into $WHEELS
 #
 # They need root, debootstrap and, for a foreign architecture, qemu-user-static with binfmt_misc.
 
 MIRROR=${MIRROR:-http://deb.debian.org/debian}
 CACHE=${CACHE:-/var/tmp/stt-service-packaging}
+BUILD_PACKAGES="build-essential debhelper fakeroot python3 python3-dev python3-venv python3-pip \
+portaudio19-dev"
 
 # need TOOL...: ends the script where one is missing.
 need() {
@@ -42,4 +46,30 @@ enter() {
     "$@" || status=$?
   umount "$root/proc"
   return $status
+}
+
+fetch_wheels() {
+  case $2 in
+    amd64) machine=x86_64 ;;
+    arm64) machine=aarch64 ;;
+    *) echo "no wheels for the architecture $2" >&2; exit 2 ;;
+  esac
+  lock=$HERE/packaging/lock-$1.txt
+  WHEELS=$CACHE/wheels-$1-$2-$(sha256sum "$lock" | cut -c1-12)
+  [ -e "$WHEELS/.complete" ] && return 0
+  mkdir -p "$WHEELS"
+  # PyAudio has no wheels, so its source.
+  awk '/^[a-z]/ { out = /^pyaudio==/ ? "source" : "wheels" } { print > (folder "/" out ".txt") }' \
+    folder="$WHEELS" "$lock"
+  # Debian 12 has glibc 2.36: whatever asks for that much or less.
+  platforms="--platform manylinux2014_$machine"
+  for minor in $(seq 36 -1 17); do
+    platforms="$platforms --platform manylinux_2_${minor}_$machine"
+  done
+  "$PYTHON" -m pip download --quiet --dest "$WHEELS" --no-deps --require-hashes \
+    --only-binary :all: --python-version "$1" --implementation cp $platforms \
+    --requirement "$WHEELS/wheels.txt"
+  "$PYTHON" -m pip download --quiet --dest "$WHEELS" --no-deps --require-hashes \
+    --no-binary pyaudio --requirement "$WHEELS/source.txt"
+  touch "$WHEELS/.complete"
 }

@@ -20,35 +20,14 @@ case $SUITE in
   trixie) RELEASE=13 VERSION=3.13 ;;
   *) echo "no such suite: $SUITE" >&2; exit 2 ;;
 esac
-case $ARCH in
-  amd64) MACHINE=x86_64 ;;
-  arm64) MACHINE=aarch64 ;;
-  *) echo "no such architecture: $ARCH" >&2; exit 2 ;;
-esac
 need debootstrap unshare git "$PYTHON"
 SOURCE_DATE_EPOCH=$(git -C "$HERE" log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
 
 CHROOT=$CACHE/build-$SUITE-$ARCH
-make_chroot "$CHROOT" "$SUITE" "$ARCH" \
-  "build-essential debhelper fakeroot python3 python3-dev python3-venv python3-pip portaudio19-dev"
+make_chroot "$CHROOT" "$SUITE" "$ARCH" "$BUILD_PACKAGES"
 
-# Wheels for that Debian's Python; PyAudio has none, so its source.
-LOCK=$HERE/packaging/lock-$VERSION.txt
-WHEELS=$CACHE/wheels-$VERSION-$ARCH-$(sha256sum "$LOCK" | cut -c1-12)
-if [ ! -e "$WHEELS/.complete" ]; then
-  mkdir -p "$WHEELS"
-  awk '/^[a-z]/ { out = /^pyaudio==/ ? "source" : "wheels" } { print > (folder "/" out ".txt") }' \
-    folder="$WHEELS" "$LOCK"
-  platforms=
-  for glibc in $(seq 36 -1 17); do platforms="$platforms --platform manylinux_2_${glibc}_$MACHINE"; done
-  "$PYTHON" -m pip download --quiet --dest "$WHEELS" --no-deps --require-hashes \
-    --only-binary :all: --python-version "$VERSION" --implementation cp $platforms \
-    --platform "manylinux2014_$MACHINE" --requirement "$WHEELS/wheels.txt"
-  "$PYTHON" -m pip download --quiet --dest "$WHEELS" --no-deps --require-hashes \
-    --no-binary pyaudio --requirement "$WHEELS/source.txt"
-  touch "$WHEELS/.complete"
-fi
+fetch_wheels "$VERSION" "$ARCH"
 
 BUILD=$CHROOT/build
 rm -rf "$BUILD"
