@@ -78,6 +78,18 @@ def accuracy(peer: bool, noise: bool, only: tuple[str, ...]) -> None:
 
 
 @bench.command()
+@click.option("--database", default="", help="URL of an empty PostgreSQL; SQLite by default.")
+@click.option("--workers", default=4, show_default=True)
+@click.option("--clients", default=16, show_default=True, help="Devices that send at once.")
+@click.option("--seconds", default=30.0, show_default=True)
+def collector(database: str, workers: int, clients: int, seconds: float) -> None:
+    """How many utterances a collector receives, and how soon it acknowledges them."""
+    from bench.collecting import HEADER, run  # noqa: PLC0415 -- needs the extra
+
+    _show(HEADER, run(database, workers, clients, seconds))
+
+
+@bench.command()
 @click.argument("weights", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 def variants(weights: tuple[Path, ...]) -> None:
     """Networks side by side, each as int8 and as float32: size, processor time, errors."""
@@ -91,9 +103,9 @@ def variants(weights: tuple[Path, ...]) -> None:
 @click.option("--seed", default=1, show_default=True)
 def soak(faults: int, seed: int) -> None:
     """Seconds until a daemon listens again, after random faults."""
-    from bench.soak import run  # noqa: PLC0415
+    from bench.soak import HEADER, run  # noqa: PLC0415
 
-    _show(("fault", "times", "median s", "worst s", "hung"), run(faults, seed))
+    _show(HEADER, run(faults, seed))
 
 
 @bench.command()

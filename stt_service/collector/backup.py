@@ -34,7 +34,7 @@ def backup(collection: Collection, folder: Path, moved: Callable[[], None]) -> i
         raise CollectorError(f"{folder} is there already", "Name a new folder")
     try:
         (folder / "tables").mkdir(mode=0o700, parents=True)
-        with reading(collection.engine) as connection:
+        with writing(collection.engine) as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
             for table in metadata.sorted_tables:

@@ -42,9 +42,7 @@ def open_engine(url: str) -> Engine:
         name = parsed.get_backend_name()
         if name == "postgresql":
             # Says which driver: the one that the extra brings.
-            return create_engine(
-                parsed.set(drivername="postgresql+psycopg"), pool_size=POOL, pool_pre_ping=True
-            )
+            return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=POOL)
         if name == "sqlite" and parsed.database and parsed.database != ":memory:":
             engine = create_engine(parsed, pool_size=POOL, connect_args={"timeout": BUSY_SECONDS})
             _make_strict(engine)
@@ -125,7 +123,10 @@ def writing(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Yield a connection to look with; it keeps nobody waiting. Raises :exc:`CollectorError`."""
-    with writing(engine.execution_options(**{READS: True})) as connection:
+    options: dict[str, Any] = {READS: True}
+    if engine.dialect.name == "postgresql":
+        options["isolation_level"] = "AUTOCOMMIT"  # a look needs no beginning and no end
+    with writing(engine.execution_options(**options)) as connection:
         yield connection
 
 

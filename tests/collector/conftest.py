@@ -18,6 +18,9 @@ from fastapi.testclient import TestClient
 from stt_service.collector.api import make_app
 from stt_service.collector.collection import Collection
 from stt_service.collector.serve import Plan, known_texts, open_collection
+from tests.cli.conftest import run
+
+__all__ = ["run"]
 
 NOW = 1_790_000_000
 BITS = 8
