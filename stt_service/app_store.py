@@ -28,7 +28,8 @@ def make_shelf(settings: Settings) -> Shelf:
     store = settings.store
     quota = Quota(store.quota_mib << 20, store.keep_days, store.keep_free_mib << 20)
     grace = Grace(store.grace_hours, store.send_unreviewed)
-    return Shelf(store_folder(settings), quota, grace)
+    key_file = None if store.key_file == "none" else Path(store.key_file).expanduser()
+    return Shelf(store_folder(settings), quota, grace, key_file)
 
 
 def store_folder(settings: Settings) -> Path:

@@ -204,6 +204,7 @@ class StoreSettings(_Section):
     keep_free_mib: Annotated[Whole, Field(ge=0, le=1_000_000)]
     grace_hours: Annotated[Real, Field(ge=0, le=10_000)]
     send_unreviewed: bool
+    key_file: Unset | Literal["credential"] | FilePath
     quiet_hours: Names
     drop_digits: Annotated[Whole, Field(ge=0, le=100)]
     drop_names: Names

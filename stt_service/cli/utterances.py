@@ -15,7 +15,7 @@ from stt_service.cli.common import Context
 from stt_service.cli.consent import JSON, STATE_DIR, YES
 
 if TYPE_CHECKING:
-    from stt_service.store.kept import Kept
+    from stt_service.store.kept import Kept, Verdict
     from stt_service.store.utterances import Utterances
 
 ID_SHOWN = 8
@@ -53,7 +53,10 @@ def _find(kept: Utterances | None, prefix: str) -> tuple[Utterances, Kept]:
 @STATE_DIR
 @click.pass_obj
 def list_utterances(context: Context, *, as_json: bool, state_dir: str | None) -> None:
-    """Print what is kept, oldest first: id, time, length, text; * marks corrected ones."""
+    """Print what is kept, oldest first: id, time, length, text.
+
+    * marks corrected ones, + accepted ones, - rejected ones.
+    """
     with _opened(context, state_dir) as kept:
         found = kept.listing() if kept is not None else []
     for one in found:
@@ -62,7 +65,9 @@ def list_utterances(context: Context, *, as_json: bool, state_dir: str | None) -
             continue
         when = datetime.fromtimestamp(one.saved).astimezone().isoformat(" ", "minutes")
         mark, said = (" ", one.text) if one.label is None else ("*", one.label)
-        click.echo(f"{one.id[:ID_SHOWN]}  {when}  {one.seconds:5.1f} s {mark} {said}")
+        said = said if one.readable else "(sealed, and the key is not here)"
+        verdict = {"accepted": "+", "rejected": "-"}.get(one.review or "", " ")
+        click.echo(f"{one.id[:ID_SHOWN]}  {when}  {one.seconds:5.1f} s {verdict}{mark} {said}")
 
 
 @utterances_group.command()
@@ -90,6 +95,47 @@ def label(context: Context, *, id: str, text: str, state_dir: str | None) -> Non
         store, one = _find(kept, id)
         store.label(one, text)
     click.echo(f"{one.id[:ID_SHOWN]}  {text}")
+
+
+def _decide(
+    context: Context,
+    ids: tuple[str, ...],
+    state_dir: str | None,
+    verdict: Verdict,
+    *,
+    waiting: bool,
+) -> None:
+    if bool(ids) == waiting:
+        raise click.UsageError("name utterances, or say --all")
+    with _opened(context, state_dir) as kept:
+        if waiting:
+            chosen = [one for one in kept.listing() if one.review is None] if kept else []
+        else:
+            chosen = [_find(kept, one)[1] for one in ids]
+        for one in chosen:
+            assert kept is not None, "there was something in it"
+            kept.review(one, verdict)
+    click.echo(f"{len(chosen)} utterances were {verdict}")
+
+
+@utterances_group.command()
+@click.argument("ids", metavar="ID...", nargs=-1)
+@click.option("--all", "waiting", is_flag=True, help="All that wait.")
+@STATE_DIR
+@click.pass_obj
+def accept(context: Context, *, ids: tuple[str, ...], waiting: bool, state_dir: str | None) -> None:
+    """Let utterances leave, if the consent allows that, once their time here is over."""
+    _decide(context, ids, state_dir, "accepted", waiting=waiting)
+
+
+@utterances_group.command()
+@click.argument("ids", metavar="ID...", nargs=-1)
+@click.option("--all", "waiting", is_flag=True, help="All that wait.")
+@STATE_DIR
+@click.pass_obj
+def reject(context: Context, *, ids: tuple[str, ...], waiting: bool, state_dir: str | None) -> None:
+    """Keep utterances from leaving; those that have left are asked back."""
+    _decide(context, ids, state_dir, "rejected", waiting=waiting)
 
 
 @utterances_group.command()
@@ -150,4 +196,6 @@ def stats(context: Context, *, as_json: bool, state_dir: str | None) -> None:
         f"{found.utterances} utterances, {found.seconds / 60:.1f} minutes, "
         f"{found.bytes / 2**20:.1f} of {found.quota_bytes >> 20} MiB; {found.labelled} corrected"
     )
+    waiting = found.utterances - found.accepted - found.rejected
+    click.echo(f"{waiting} wait for review, {found.accepted} accepted, {found.rejected} rejected")
     click.echo(f"{found.sent} have been sent; {found.tombstones} wait to be deleted elsewhere")

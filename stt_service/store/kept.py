@@ -78,6 +78,8 @@ class Kept:
     """Id of the key that sound and texts are sealed with at rest, None where they are not."""
     deletion_token: str
     """A secret: who knows it may have the utterance deleted wherever it was sent."""
+    readable: bool = True
+    """Whether the key is here that it is sealed with; else sound and texts stay shut."""
 
     def public(self) -> dict[str, Any]:
         """Return everything but the secret, for JSON."""

@@ -165,7 +165,7 @@ class Recorder(Tap, Closing):
             return False
         if self._database is None:
             self._database = Database(self._habits.shelf.folder)
-            self._utterances = Utterances(self._database, self._habits.shelf.quota)
+            self._utterances = self._habits.shelf.utterances(self._database)
         return True
 
     def _refresh(self) -> None:

@@ -9,22 +9,31 @@ from typing import Any, Literal
 
 from stt_service.events import Alternative
 from stt_service.store.kept import Kept, NewUtterance, Stats, Which
+from stt_service.store.sealing import Seal, Sealer
 
-COLUMNS = ", ".join(Kept.__slots__)
+NAMES = tuple(name for name in Kept.__slots__ if name != "readable")
+COLUMNS = ", ".join(NAMES)
 """Of the table, in the order of the fields."""
 
 
-def insert(connection: sqlite3.Connection, new: NewUtterance, facts: Mapping[str, object]) -> None:
+def insert(
+    connection: sqlite3.Connection,
+    new: NewUtterance,
+    facts: Mapping[str, object],
+    sealer: Sealer | None,
+) -> None:
     """Add a row; ``facts`` are the columns that the store itself knows."""
     said = new.transcript
+    alternatives = json.dumps([[one.text, one.confidence] for one in said.alternatives])
     row = {
         **facts,
         "seconds": new.seconds,
         "clipped": new.clipped,
         "overflows": new.overflows,
-        "text": said.text,
+        "text": sealed(sealer, said.text, facts["id"], "text"),
         "confidence": said.confidence,
-        "alternatives": json.dumps([[one.text, one.confidence] for one in said.alternatives]),
+        "alternatives": sealed(sealer, alternatives, facts["id"], "alternatives"),
+        "key": sealer.id if sealer else None,
         "model": said.model,
         "scorer": said.scorer,
         "engine": said.engine,
@@ -34,6 +43,11 @@ def insert(connection: sqlite3.Connection, new: NewUtterance, facts: Mapping[str
     connection.execute(f"INSERT INTO utterances ({names}) VALUES ({marks})", row)  # noqa: S608
 
 
+def sealed(sealer: Sealer | None, text: str, name: object, part: str) -> str:
+    """Return the text of an utterance as it is to lie in its row."""
+    return sealer.seal_text(text, f"{name}:{part}") if sealer else text
+
+
 def exists(connection: sqlite3.Connection, digest: str) -> bool:
     """Return whether the same sound is kept already."""
     query = "SELECT 1 FROM utterances WHERE audio_sha256 = ?"
@@ -41,15 +55,15 @@ def exists(connection: sqlite3.Connection, digest: str) -> bool:
 
 
 def kept_rows(
-    connection: sqlite3.Connection, condition: str = "TRUE", *values: object
+    connection: sqlite3.Connection, seal: Seal, condition: str = "TRUE", *values: object
 ) -> list[Kept]:
     """Return utterances, oldest first; ``condition`` is SQL of ours."""
     query = f"SELECT {COLUMNS} FROM utterances WHERE {condition} ORDER BY number"  # noqa: S608
-    return [_kept(row) for row in connection.execute(query, values)]
+    return [_kept(row, seal) for row in connection.execute(query, values)]
 
 
 def page_of(
-    connection: sqlite3.Connection, which: Which, offset: int, limit: int
+    connection: sqlite3.Connection, seal: Seal, which: Which, offset: int, limit: int
 ) -> tuple[list[Kept], int]:
     """Return some of those with a verdict, newest first, and how many there are of them."""
     matches = "(:which = 'all' OR coalesce(review, 'waiting') = :which)"
@@ -58,17 +72,26 @@ def page_of(
         f"SELECT {COLUMNS} FROM utterances WHERE {matches} "  # noqa: S608 -- own names
         "ORDER BY number DESC LIMIT :limit OFFSET :offset"
     )
-    found = [_kept(row) for row in connection.execute(query, values)]
+    found = [_kept(row, seal) for row in connection.execute(query, values)]
     count = f"SELECT count(*) FROM utterances WHERE {matches}"  # noqa: S608 -- as above
     return found, int(connection.execute(count, values).fetchone()[0])
 
 
-def _kept(row: tuple[Any, ...]) -> Kept:
-    values = dict(zip(Kept.__slots__, row, strict=True))
+def _kept(row: tuple[Any, ...], seal: Seal) -> Kept:
+    values = dict(zip(NAMES, row, strict=True))
+    readable = True
+    if values["key"] is not None:
+        if isinstance(seal, Sealer) and seal.id == values["key"]:
+            for part in ("text", "label", "alternatives"):
+                if values[part] is not None:
+                    values[part] = seal.open_text(values[part], f"{values['id']}:{part}")
+        else:
+            readable = False
+            values |= {"text": "", "label": None, "alternatives": "[]"}
     pairs = json.loads(values["alternatives"])
     values["alternatives"] = tuple(Alternative(text, confidence) for text, confidence in pairs)
     values["capture"] = json.loads(values["capture"])
-    return Kept(**values)
+    return Kept(**values, readable=readable)
 
 
 def sums(connection: sqlite3.Connection, quota: int) -> Stats:

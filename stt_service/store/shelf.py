@@ -11,6 +11,7 @@ from stt_service.errors import StoreError
 from stt_service.store.consent import Ledger
 from stt_service.store.db import FILE, Database
 from stt_service.store.kept import Grace, Quota
+from stt_service.store.sealing import read_key
 from stt_service.store.utterances import Utterances
 
 
@@ -32,6 +33,8 @@ class Shelf:
     folder: Path
     quota: Quota
     grace: Grace
+    key_file: Path | None = None
+    """Of the key that sound and texts are sealed with, ``credential`` for systemd's."""
 
     def exists(self) -> bool:
         """Return whether anybody has ever agreed to anything: only then there is a store.
@@ -52,5 +55,9 @@ class Shelf:
         ``sweep`` removes what crashes have left; who opens many times a minute need not.
         """
         with Database(self.folder) as database:
-            utterances = Utterances(database, self.quota, sweep=sweep)
+            utterances = self.utterances(database, sweep=sweep)
             yield Store(self.folder, Ledger(database), utterances, self.grace)
+
+    def utterances(self, database: Database, *, sweep: bool = True) -> Utterances:
+        """Return what is kept in an open database of this shelf. Raises :exc:`StoreError`."""
+        return Utterances(database, self.quota, sweep=sweep, seal=read_key(self.key_file))

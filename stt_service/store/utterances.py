@@ -41,9 +41,11 @@ from stt_service.store.rows import (
     insert,
     kept_rows,
     page_of,
+    sealed,
     sums,
     was_sent,
 )
+from stt_service.store.sealing import NoKey, Seal, Sealer
 from stt_service.store.sound import SoundFolder
 
 logger = logging.getLogger(__name__)
@@ -68,15 +70,18 @@ class Utterances:
         *,
         clock: Callable[[], float] = time.time,
         sweep: bool = True,
+        seal: Seal = None,
     ) -> None:
         """Open the folder and remove what crashes have left there. Raises :exc:`StoreError`.
 
-        ``clock`` returns seconds since 1970; without ``sweep`` nothing is removed now.
+        ``clock`` returns seconds since 1970; without ``sweep`` nothing is removed now;
+        ``seal`` encrypts sound and texts.
         """
         self._database = database
         self._ledger = Ledger(database)
         self._quota = quota
         self._clock = clock
+        self._seal = seal
         self._unsure = False  # a commit has failed: a file may be left over
         try:
             self._sound = SoundFolder(database.folder)
@@ -103,6 +108,8 @@ class Utterances:
         ``sound`` is a FLAC file's content. What is returned as :class:`Saved` survives a power
         cut. Nothing is raised: whatever hinders is :class:`SaveStopped`.
         """
+        if isinstance(self._seal, NoKey):
+            return SaveStopped(self._seal.message, self._seal.remedy)
         identity = secrets.token_hex(ID_BYTES)
         committing = False
         evicted: list[str] = []
@@ -118,8 +125,9 @@ class Utterances:
                 if stop is not None:
                     return stop
                 evicted = evict(connection, self._quota.bytes - len(sound))
-                self._sound.write(identity, sound)
-                insert(connection, new, self._facts(identity, sound, digest, live))
+                data = self._seal.seal(sound, f"{identity}:sound") if self._seal else sound
+                self._sound.write(identity, data)
+                insert(connection, new, self._facts(identity, sound, digest, live), self._seal)
                 committing = True
         except (StoreError, OSError) as error:
             # A commit that failed may all the same have reached the card: then the row needs its
@@ -158,17 +166,17 @@ class Utterances:
     def listing(self) -> list[Kept]:
         """Return all utterances, oldest first. Raises :exc:`StoreError`."""
         with self._database.reading() as connection:
-            return kept_rows(connection)
+            return kept_rows(connection, self._seal)
 
     def page(self, which: Which, offset: int, limit: int) -> tuple[list[Kept], int]:
         """Return some, newest first, and how many there are. Raises :exc:`StoreError`."""
         with self._database.reading() as connection:
-            return page_of(connection, which, offset, limit)
+            return page_of(connection, self._seal, which, offset, limit)
 
     def find(self, name: str) -> Kept | None:
         """Return the utterance with this whole id. Raises :exc:`StoreError`."""
         with self._database.reading() as connection:
-            found = kept_rows(connection, "id = ?", name)
+            found = kept_rows(connection, self._seal, "id = ?", name)
         return found[0] if found else None
 
     def get(self, prefix: str) -> Kept:
@@ -178,7 +186,7 @@ class Utterances:
         """
         with self._database.reading() as connection:
             condition = "length(?1) AND substr(id, 1, length(?1)) = ?1"
-            found = kept_rows(connection, condition, prefix)
+            found = kept_rows(connection, self._seal, condition, prefix)
         if len(found) != 1:
             many = f"{len(found)} utterances begin" if found else "no utterance begins"
             raise StoreError(f"{many} with {prefix!r}", "See: stt-service utterances list")
@@ -187,9 +195,21 @@ class Utterances:
     def sound(self, kept: Kept) -> bytes:
         """Return the FLAC file's content, checked. Raises :exc:`StoreError`."""
         data = self._sound.read(kept.id)
+        if kept.key is not None:
+            data = self._key_of(kept).open(data, f"{kept.id}:sound")
         if hashlib.sha256(data).hexdigest() != kept.audio_sha256:
             raise StoreError(f"{self._sound.path(kept.id)} is damaged", "Delete the utterance")
         return data
+
+    def _key_of(self, kept: Kept) -> Sealer:
+        if isinstance(self._seal, Sealer) and self._seal.id == kept.key:
+            return self._seal
+        if isinstance(self._seal, NoKey):
+            raise StoreError(self._seal.message, self._seal.remedy)
+        raise StoreError(
+            f"the utterance {kept.id} is sealed with another key",
+            "Set store.key_file to that key, or delete the utterance",
+        )
 
     def stats(self) -> Stats:
         """Return how much there is. Raises :exc:`StoreError`."""
@@ -203,9 +223,11 @@ class Utterances:
         words = " ".join(text.split())
         if not 0 < len(words) <= MAX_LABEL:
             raise StoreError(f"a text of {len(words)} characters", f"Give 1 to {MAX_LABEL}")
+        sealer = None if kept.key is None else self._key_of(kept)
         with self._database.writing() as connection:
             query = "UPDATE utterances SET label = ? WHERE id = ?"
-            if connection.execute(query, (words, kept.id)).rowcount != 1:
+            found = sealed(sealer, words, kept.id, "label")
+            if connection.execute(query, (found, kept.id)).rowcount != 1:
                 raise StoreError(f"the utterance {kept.id} is gone")
 
     def review(self, kept: Kept, verdict: Verdict | None) -> None:
@@ -226,7 +248,7 @@ class Utterances:
         Raises :exc:`StoreError`.
         """
         now = self._clock()
-        times = [(grace.leaves(one), one) for one in self.listing()]
+        times = [(grace.leaves(one), one) for one in self.listing() if one.readable]
         return [one for time_, one in times if time_ is not None and time_ <= now]
 
     def mark_sent(self, kept: Kept) -> None:
