@@ -1,194 +1,293 @@
 """A daemon that is wronged at random, and the seconds after which it listens again.
 
-    player (stands for the microphone) ──► `stt-service run --source cmd:...` ──► printed finals
+    player (stands for the microphone) ──► `stt-service run` ──► WebSocket ──► levels, finals
 
-The player says one sentence again and again in real time, and does what the folder tells it:
-vanish, hang, deliver zeros, deliver too much. The daemon is stopped, reloaded and killed.
+The player says one sentence again and again in real time, and does what it is told: vanish, hang,
+deliver zeros, deliver too much. The daemon is stopped, reloaded and killed, its disk is filled, its
+clock set. It listens again when it tells the level of a sound that was made after the fault, and
+hears again when it has heard a whole sentence that was begun after it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import queue
 import random
+import shlex
 import signal
+import socket
 import statistics
+import struct
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import soundfile
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import connect
 
-ROOT = Path(__file__).parents[1]
-SENTENCE = ROOT / "models/demo-1-turn-on-the-kitchen-light.flac"
-TEXT = "turn on the kitchen light"
-PAUSE = 1.0
-"""Seconds between two sentences of the player."""
+from bench.player import FLOOD_SECONDS, HANG_SECONDS, ZERO_SECONDS
+from tests.running import RATE, ROOT, TEXT, Running, sentence
+
+PAUSE_SECONDS = 0.5
+"""Before and after each sentence."""
+NOISE = 3
+"""Loudest sample of the pause: nothing but zeros would be a fault of the microphone's."""
+SILENCE_DB = -99.0
+"""Levels below are the zeros of a fault."""
+UNDER_WAY_SECONDS = 0.5
+"""In which a level may come that was measured before the fault."""
 PATIENCE = 90.0
 """Seconds after which a daemon that has not been heard of counts as hung."""
+RETRY_SECONDS = 0.05
+"""Between attempts of the watcher to connect."""
+DISK_BYTES = 8 << 20
+"""Of the disk that is filled."""
+FULL_SECONDS = 2.0
+FAKE_CLOCK = "usr/lib/*/faketime/libfaketimeMT.so.1"
+"""Sets one program's clock: Debian's libfaketime, or what STT_FAKETIME names."""
 
-PLAYER = """
-import sys, time, pathlib
-import numpy as np, soundfile
-order = pathlib.Path(sys.argv[1])
-samples, rate = soundfile.read(sys.argv[2], dtype="int16")
-loop = np.concatenate((samples, np.zeros(int(rate * float(sys.argv[3])), np.int16)))
-out, at, begin, given = sys.stdout.buffer, 0, time.monotonic(), 0
-while True:
-    what = order.read_text() if order.exists() else ""
-    if what:
-        order.unlink()
-    if what == "vanish":
-        sys.exit(1)
-    if what == "hang":
-        time.sleep(7)
-    block = np.roll(loop, -at)[: rate // 20]
-    if what == "flood":
-        block = np.tile(loop, 12)
-    if what == "zeros":
-        block = np.zeros(3 * rate, np.int16)
-    out.write(block.tobytes())
-    out.flush()
-    at = (at + len(block)) % len(loop)
-    given += len(block)
-    time.sleep(max(0.0, begin + given / rate - time.monotonic()) if what != "flood" else 0)
-    if what == "flood":
-        begin, given = time.monotonic(), 0
-"""
+HEADER = (
+    "fault",
+    "times",
+    "listens again after s: median",
+    "worst",
+    "sentence heard whole began after s: median",
+    "worst",
+    "hung",
+)
 
 
-class Daemon:
-    """One daemon after another, in one folder."""
+@dataclass
+class _Fault:
+    wrong: Callable[[_Stage], None]
+    lasts: float = 0.0
+    """Seconds beyond the doing."""
+    listens: list[float] = field(default_factory=list)
+    hears: list[float] = field(default_factory=list)
+    hung: int = 0
+
+
+class _Stage:
+    """One daemon after another in one folder, and somebody who watches them."""
 
     def __init__(self, folder: Path) -> None:
         self.order = folder / "order"
+        self.clock = folder / "clock"
+        self.state = folder / "state"
         self._folder = folder
-        (folder / "player.py").write_text(PLAYER)
-        self.finals: queue.SimpleQueue[float] = queue.SimpleQueue()
-        """When each final was printed, in seconds of the monotonic clock."""
-        self.starts = 0
+        self.clock.write_text("+0")
+        loop = sentence(PAUSE_SECONDS, NOISE)
+        self.spoken = (len(loop) / RATE) - PAUSE_SECONDS
+        """Seconds from the begin of a sentence to its final, about."""
+        (folder / "loop").write_bytes(loop.tobytes())
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+        self.came: queue.SimpleQueue[tuple[float, str]] = queue.SimpleQueue()
+        """When something came, on the monotonic clock, and which: ``level`` or ``final``."""
+        self.done = threading.Event()
         self.start()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Begin anew."""
-        player = f"{sys.executable} {self._folder}/player.py {self.order} {SENTENCE} {PAUSE}"
-        self.starts += 1
-        self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "stt_service", "run", "--no-server", "--print"),
-                *("--source", f"cmd:{player}", "--state-dir", str(self._folder / "state")),
-            ],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env={
-                **os.environ,
-                "XDG_RUNTIME_DIR": str(self._folder),
-                "STT_SERVICE_SOURCE__RATE": "16000",
-            },
+        loop, begin, order = (str(self._folder / name) for name in ("loop", "begin", "order"))
+        python = ("env", "-u", "LD_PRELOAD", sys.executable, "-I", "-S")
+        player = (*python, str(ROOT / "bench/player.py"), loop, str(RATE), begin, order)
+        environ = {}
+        if (library := fake_clock()) is not None:
+            environ = {
+                "LD_PRELOAD": library,
+                "FAKETIME_TIMESTAMP_FILE": str(self.clock),
+                "FAKETIME_CACHE_DURATION": "1",
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            }
+        self.daemon = Running(
+            self._folder,
+            *("--source", f"cmd:{shlex.join(player)}", "--port", str(self.port)),
+            server=True,
+            **environ,
         )
-        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
 
-    def _read(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.strip() == TEXT:
-                self.finals.put(time.monotonic())
+    def _watch(self) -> None:
+        while not self.done.is_set():
+            with contextlib.suppress(OSError, WebSocketException, TimeoutError):
+                address = self.url + "/v1/transcripts?kinds=level,final"
+                with connect(address, open_timeout=2, ping_interval=None) as client:
+                    for text in client:
+                        self._note(json.loads(text))
+            time.sleep(RETRY_SECONDS)
 
-    def wait(self) -> float:
-        """Return when the next whole sentence was printed. Raises :exc:`queue.Empty`."""
-        while not self.finals.empty():
-            self.finals.get()
-        return self.finals.get(timeout=PATIENCE)
+    def _note(self, message: dict[str, object]) -> None:
+        now = time.monotonic()
+        if message["type"] == "level" and float(str(message["rms_db"])) > SILENCE_DB:
+            self.came.put((now, "level"))
+        elif message["type"] == "final" and message["text"] == TEXT:
+            self.came.put((now, "final"))
 
-    def rss(self) -> float:
-        """Return the resident memory in megabytes."""
+    def next(self, kind: str, after: float) -> float:
+        """Return when the next one came. Raises :exc:`queue.Empty` when none does."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            when, what = self.came.get(timeout=max(0.01, deadline - time.monotonic()))
+            if what == kind and when >= after:
+                return when
+
+    def tell_player(self, what: str) -> None:
+        """Have the player do something wrong; it looks fifty times a second."""
+        temporary = self.order.with_suffix(".new")
+        temporary.write_text(what)
+        temporary.replace(self.order)
+
+    def again(self, number: int) -> None:
+        """End the daemon with a signal and start another."""
+        self.daemon.process.send_signal(number)
+        self.daemon.process.wait()
+        self.daemon.close()
+        self.start()
+
+    def resident(self) -> float:
+        """Return the daemon's memory in megabytes."""
         with contextlib.suppress(OSError):
-            pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
+            pages = Path(f"/proc/{self.daemon.process.pid}/statm").read_text().split()[1]
             return int(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
         return 0.0
 
 
-def _tell_player(what: str) -> Callable[[Daemon], None]:
-    return lambda daemon: daemon.order.write_text(what) and None
+def fake_clock() -> str | None:
+    """Return the library that sets a program's clock, None where there is none."""
+    found = sorted(map(str, Path("/").glob(FAKE_CLOCK)))
+    return os.environ.get("STT_FAKETIME", found[0] if found else None)
 
 
-def _stop(daemon: Daemon) -> None:
-    daemon.process.send_signal(signal.SIGSTOP)
+def _stop(stage: _Stage) -> None:
+    stage.daemon.process.send_signal(signal.SIGSTOP)
     time.sleep(5)
-    daemon.process.send_signal(signal.SIGCONT)
+    stage.daemon.process.send_signal(signal.SIGCONT)
 
 
-def _reload(daemon: Daemon) -> None:
-    daemon.process.send_signal(signal.SIGHUP)
+def _clients_killed(stage: _Stage) -> None:
+    """Die in the middle of their audio, without a word."""
+    dying = []
+    for number in range(4):
+        client = connect(stage.url + "/v1/recognize", open_timeout=30, ping_interval=None)
+        client.send(json.dumps({"type": "start", "rate": RATE}))
+        client.send(bytes(3200 * number))
+        dying.append(client)
+    for client in dying:
+        linger = struct.pack("ii", 1, 0)  # a reset instead of an end
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        client.socket.shutdown(socket.SHUT_RDWR)
+        client.socket.close()
 
 
-def _kill(daemon: Daemon) -> None:
-    daemon.process.kill()
-    daemon.process.wait()
-    daemon.start()
+def _disk_full(stage: _Stage) -> None:
+    filler = stage.state / "filler"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    with connect(stage.url + "/v1/transcripts?kinds=", open_timeout=30) as client:
+        for command in ("mute", "unmute"):  # what it would remember
+            client.send(json.dumps({"type": command, "reason": "full"}))
+            time.sleep(FULL_SECONDS / 2)
+    filler.unlink()
 
 
-def _terminate(daemon: Daemon) -> None:
-    daemon.process.terminate()
-    daemon.process.wait()
-    daemon.start()
+def _clock_jump(stage: _Stage) -> None:
+    stage.clock.write_text(random.choice(("+86400", "-86400", "+3600", "+0")))
+    time.sleep(1.2)  # until it has noticed
 
 
-FAULTS: dict[str, tuple[Callable[[Daemon], None], float]] = {
-    "microphone gone": (_tell_player("vanish"), 0.0),
-    "microphone hangs 7 s": (_tell_player("hang"), 7.0),
-    "zeros for 3 s": (_tell_player("zeros"), 3.0),
-    "36 s of audio at once": (_tell_player("flood"), 0.0),
-    "SIGSTOP for 5 s": (_stop, 0.0),
-    "SIGHUP": (_reload, 0.0),
-    "kill -9 and restart": (_kill, 0.0),
-    "SIGTERM and restart": (_terminate, 0.0),
-}
-"""What is done, and the seconds that it lasts beyond the doing."""
+def _faults() -> dict[str, _Fault]:
+    found = {
+        "microphone gone": _Fault(lambda stage: stage.tell_player("vanish")),
+        f"microphone hangs {HANG_SECONDS:.0f} s": _Fault(
+            lambda stage: stage.tell_player("hang"), HANG_SECONDS
+        ),
+        f"zeros for {ZERO_SECONDS:.0f} s": _Fault(
+            lambda stage: stage.tell_player("zeros"), ZERO_SECONDS
+        ),
+        f"{FLOOD_SECONDS:.0f} s of audio at once": _Fault(lambda stage: stage.tell_player("flood")),
+        "4 clients killed": _Fault(_clients_killed),
+        "disk full": _Fault(_disk_full),
+        "clock set by up to a day": _Fault(_clock_jump),
+        "SIGSTOP for 5 s": _Fault(_stop),
+        "SIGHUP": _Fault(lambda stage: stage.daemon.process.send_signal(signal.SIGHUP)),
+        "kill -9 and restart": _Fault(lambda stage: stage.again(signal.SIGKILL)),
+        "SIGTERM and restart": _Fault(lambda stage: stage.again(signal.SIGTERM)),
+    }
+    if os.getuid() != 0:
+        del found["disk full"]  # only root may have a disk of its own
+    if fake_clock() is None:
+        del found["clock set by up to a day"]
+    return found
+
+
+@contextlib.contextmanager
+def _small_disk(place: Path) -> Iterator[None]:
+    place.mkdir()
+    if os.getuid() != 0:
+        yield
+        return
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "x", place], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", place], check=True)
 
 
 def run(count: int, seed: int) -> list[tuple[object, ...]]:
-    """Return a row for each kind of fault: how often, seconds to listening, hung ones."""
+    """Return rows as HEADER names them."""
     draw = random.Random(seed)
-    samples, rate = soundfile.read(SENTENCE)
-    # A sentence that is heard whole began this long before its final, and up to a whole round of
-    # the player may pass until one begins.
-    spoken = len(samples) / rate + 0.6
-    found: dict[str, list[float]] = {name: [] for name in FAULTS}
-    hung = dict.fromkeys(FAULTS, 0)
-    with TemporaryDirectory() as folder:
-        daemon = Daemon(Path(folder))
+    faults = _faults()
+    with TemporaryDirectory() as place, _small_disk(Path(place) / "state"):
+        stage = _Stage(Path(place))
         try:
-            daemon.wait()
-            before = daemon.rss()
+            stage.next("final", 0)
+            before, loads = stage.resident(), [os.getloadavg()[0]]
             for _ in range(count):
-                name = draw.choice(list(FAULTS))
-                wrong, lasts = FAULTS[name]
-                time.sleep(draw.random() * 2)
-                wrong(daemon)
-                over = time.monotonic() + lasts
-                try:
-                    while (heard := daemon.wait()) < over:
-                        pass
-                    found[name].append(max(0.0, heard - spoken - over))
-                except queue.Empty:
-                    hung[name] += 1
-                    daemon.process.kill()
-                    daemon.process.wait()
-                    daemon.start()
-            after = daemon.rss()
+                _wrong(stage, faults[draw.choice(list(faults))], draw.random() * 2)
+                loads.append(os.getloadavg()[0])
+            after = stage.resident()
         finally:
-            daemon.process.kill()
+            stage.done.set()
+            stage.daemon.close()
     rows: list[tuple[object, ...]] = [
-        (name, len(times), f"{statistics.median(times):.1f}", f"{max(times):.1f}", hung[name])
-        for name, times in found.items()
-        if times
+        (name, len(one.listens), *_figures(one.listens), *_figures(one.hears), one.hung)
+        for name, one in faults.items()
+        if one.listens
     ]
-    return [*rows, ("memory, MB before and after", "", f"{before:.0f}", f"{after:.0f}", "")]
+    return [
+        *rows,
+        ("memory, MB before and after", "", f"{before:.0f}", f"{after:.0f}", "", "", ""),
+        ("load of the machine, median", "", f"{statistics.median(loads):.1f}", "", "", "", ""),
+    ]
+
+
+def _wrong(stage: _Stage, fault: _Fault, wait: float) -> None:
+    time.sleep(wait)
+    fault.wrong(stage)
+    over = time.monotonic() + fault.lasts
+    # A fault that is over late is not over before; else the last gasp may be under way.
+    begin = over if fault.lasts else over + UNDER_WAY_SECONDS
+    try:
+        fault.listens.append(max(0.0, stage.next("level", begin) - begin))
+        heard = stage.next("final", over)
+        fault.hears.append(max(0.0, heard - stage.spoken - over))
+    except queue.Empty:
+        fault.hung += 1
+        stage.again(signal.SIGKILL)
+        stage.next("final", 0)
+
+
+def _figures(times: list[float]) -> tuple[str, str]:
+    return f"{statistics.median(times or [0]):.1f}", f"{max(times, default=0):.1f}"
