@@ -160,10 +160,7 @@ def test_what_is_sealed_opens_for_the_same_thing_alone(data: bytes, about: str) 
     sealed = sealer.seal(data, about)
     assert sealer.open(sealed, about) == data
     assert sealer.seal(data, about) != sealed
-    for wrong in (
-        lambda: sealer.open(sealed, about + "."),
-        lambda: sealer.open(sealed[:-1], about),
-    ):
+    for other, where in ((sealed, about + "."), (sealed[:-1], about)):
         with pytest.raises(StoreError, match="damaged"):
             sealer.open(other, where)
 
