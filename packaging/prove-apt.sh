@@ -27,7 +27,9 @@ DEB=$(echo "$DIST"/stt-service_*+deb"$RELEASE"_"$ARCH".deb)
 [ -f "$DEB" ] || { echo "no .deb for $SUITE and $ARCH in $DIST: make deb" >&2; exit 2; }
 
 CLEAN=$CACHE/clean-$SUITE-$ARCH
-make_chroot "$CLEAN" "$SUITE" "$ARCH" "systemd systemd-sysv dbus ca-certificates"
+PACKAGES="systemd systemd-sysv dbus"
+[ "$ARCH" = "$(dpkg --print-architecture)" ] || PACKAGES=debianutils # nothing more is booted there
+make_chroot "$CLEAN" "$SUITE" "$ARCH" "$PACKAGES"
 
 WORK=$(mktemp -d)
 ROOT=$CACHE/proof-$SUITE-$ARCH
