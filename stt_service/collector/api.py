@@ -5,6 +5,7 @@ docs/collection.md describes them for whoever writes the other side.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from starlette.requests import ClientDisconnect
 from stt_service import __version__
 from stt_service.collector import admission
 from stt_service.collector.body import read_parts
+from stt_service.collector.bounds import BODY_SECONDS, Bounded
 from stt_service.collector.collection import Collection
 from stt_service.collector.intake import read_meta
 from stt_service.collector.metrics import Metrics
@@ -36,6 +38,8 @@ MAX_META = 64 << 10
 """Bytes of a request's first part."""
 RETRY_SECONDS = 30
 """After which a device asks again when the database or the disk fails."""
+MAX_BODIES = 32
+"""Utterances whose bodies a process takes at once: 8 MiB each at most."""
 CLOCK = time.time
 
 Digits32 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
@@ -60,6 +64,7 @@ def make_app(collection: Collection, *, clock: Callable[[], float] = CLOCK) -> F
     """Return the application: devices, taggers, those who watch over it."""
     app = FastAPI(title="stt-service collector", version=__version__, docs_url=None, redoc_url=None)
     metrics = Metrics(collection)
+    app.add_middleware(Bounded)
     _add_errors(app)
     _add_joining(app, collection, clock)
     _add_utterances(app, collection, metrics, clock)
@@ -132,6 +137,7 @@ def _add_utterances(
     app: FastAPI, collection: Collection, metrics: Metrics, clock: Callable[[], float]
 ) -> None:
     limits = {"meta": MAX_META, "sound": collection.limits.bytes}
+    places = asyncio.Semaphore(MAX_BODIES)
 
     @app.put("/v1/utterances/{utterance}", status_code=201)
     async def put(
@@ -144,15 +150,24 @@ def _add_utterances(
         """Store an utterance; the same again is answered the same."""
         token = _credential(authorization, "bearer")
         pseudonym = await run_in_threadpool(collection.intake.who, token)
-        try:
-            parts = await read_parts(content_type, request.stream(), limits)
-        except ClientDisconnect:
-            raise RefusedError(408, "the body did not come whole", "Send it again") from None
-        meta = read_meta(parts["meta"])
-        with metrics.receiving.time():
-            done = await run_in_threadpool(
-                collection.intake.receive, pseudonym, utterance, meta, parts["sound"], int(clock())
-            )
+        if places.locked():
+            raise RefusedError(429, "many send at once", "Later", retry_after=RETRY_SECONDS)
+        async with places:
+            try:
+                async with asyncio.timeout(BODY_SECONDS):
+                    parts = await read_parts(content_type, request.stream(), limits)
+            except (ClientDisconnect, TimeoutError):
+                raise RefusedError(408, "the body did not come whole", "Send it again") from None
+            meta = read_meta(parts["meta"])
+            with metrics.receiving.time():
+                done = await run_in_threadpool(
+                    collection.intake.receive,
+                    pseudonym,
+                    utterance,
+                    meta,
+                    parts["sound"],
+                    int(clock()),
+                )
         if not done.new:
             response.status_code = 200
         return {"id": done.id, "received": done.received}

@@ -25,9 +25,12 @@ from stt_service.collector.sound import check_sound
 from stt_service.collector.tables import days, tombstones, utterances
 
 Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Time = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-Said = Annotated[str, StringConstraints(max_length=8192)]
+_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
+Time = Annotated[str, StringConstraints(pattern=_TIME)]
+# PostgreSQL takes no NUL, and nobody says one.
+_SAID = r"^[^\x00]*$"
+Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=_SAID)]
+Said = Annotated[str, StringConstraints(max_length=8192, pattern=_SAID)]
 """Text of an utterance: 300 s at the fastest."""
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -36,7 +39,7 @@ Capture = dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_le
 
 class _Part(BaseModel):
     # What is unknown is refused: nobody shall send more than is asked for.
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ConsentMeta(_Part):
@@ -70,7 +73,7 @@ class Meta(_Part):
     label: Said | None = None
     model: Name
     scorer: Name | None = None
-    engine: Annotated[str, StringConstraints(min_length=1, max_length=32)]
+    engine: Annotated[Name, StringConstraints(max_length=32)]
     clipped: Count = 0
     overflows: Count = 0
     capture: Annotated[Capture, Field(max_length=32)] = {}
@@ -130,9 +133,13 @@ class Intake:
             if (before := self._before(connection, pseudonym, name, meta)) is not None:
                 return before
         check_sound(flac, meta.seconds, self._limits.seconds)
-        self._objects.put(object_name(name, meta.audio_sha256), flac)
+        place = object_name(name, meta.audio_sha256)
+        self._objects.put(place, flac)
         with writing(self._engine) as connection:
             lock(connection, name)
+            if _is_buried(connection, name):
+                # It was deleted in between; that is for ever, so nobody else can need the object.
+                self._objects.delete(place)
             if (before := self._before(connection, pseudonym, name, meta)) is not None:
                 return before
             contributor_day(connection, pseudonym, now, self._limits.per_day)

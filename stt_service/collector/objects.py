@@ -43,7 +43,10 @@ class Objects(ABC):
 
     @abstractmethod
     def names(self) -> Iterator[tuple[str, float]]:
-        """Yield all names and when each was written, in seconds since 1970."""
+        """Yield all names, of half-written ones too, and when each was written.
+
+        In seconds since 1970. Raises :exc:`CollectorError`.
+        """
 
 
 class Folder(Objects):
@@ -81,11 +84,12 @@ class Folder(Objects):
 
     def names(self) -> Iterator[tuple[str, float]]:
         with _told(self._folder):
-            for path in sorted(self._folder.glob(f"*/*{SUFFIX}")):
-                try:
-                    yield path.relative_to(self._folder).as_posix(), path.stat().st_mtime
-                except FileNotFoundError:
-                    continue  # deleted meanwhile
+            for folder in sorted(self._folder.glob("*/")):
+                for path in folder.iterdir():
+                    try:
+                        yield f"{folder.name}/{path.name}", path.stat().st_mtime
+                    except FileNotFoundError:
+                        continue  # deleted meanwhile
 
 
 class Bucket(Objects):
