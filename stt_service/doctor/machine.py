@@ -16,7 +16,7 @@ MACHINES = ("aarch64", "x86_64")
 """For which there is a recogniser."""
 FEATURES = {"x86_64": ("avx2", "fma"), "aarch64": ("asimd",)}
 """Without which the network's kernels are much slower, or none."""
-TOLD = ("asimd", "asimddp", "asimdhp", "i8mm", "avx2", "fma", "avx512_vnni", "avx_vnni")
+TOLD = ("asimd", "atomics", "asimddp", "asimdhp", "i8mm", "avx2", "fma", "avx512_vnni", "avx_vnni")
 """Told in the facts, whether they are there or not: what kernels can use."""
 BUSY = 1.5
 """Processes that want to run for each core, mean of a minute: beyond, audio has to wait."""
