@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +19,11 @@ from sqlalchemy import (
     Connection,
     FromClause,
     Select,
+    bindparam,
     delete,
     exists,
     insert,
+    literal_column,
     select,
     update,
 )
@@ -35,9 +37,11 @@ LEASE_SECONDS = 600
 UNDO_SECONDS = 600
 """That a vote can be changed."""
 WINDOW = 200
-"""Clips that are looked at in one query: some are this person's own, seen, or in other hands."""
+"""Clips that are looked at in one query: some of them this person has seen."""
 WINDOWS = 8
 """Looks from the top, before somebody is told that there is nothing to do."""
+ABOVE_ALL = 2.0
+"""No clip's priority is that high."""
 TRIES = 5
 """Times that another process may take a clip first."""
 
@@ -83,7 +87,7 @@ def assign(
     if current is not None:
         return Assignment(*current)
     gold = chance.random() < gold_chance(tagger.tagged)
-    found = _known(connection, tagger, own, chance) if gold else None
+    found = _known(connection, tagger, own, now, chance) if gold else None
     if found is not None:
         return _note(connection, tagger, found, now, gold=True)
     for _ in range(TRIES):
@@ -150,29 +154,67 @@ def _lease(connection: Connection, utterance: str, now: float) -> bool:
     return taken.rowcount == 1
 
 
-def _free(
-    window: FromClause, tagger: Tagger, own: Collection[str], now: float | None
-) -> list[ColumnElement[bool]]:
-    """Return what holds for a clip that somebody may have."""
-    seen = exists().where(votes.c.utterance == window.c.utterance, votes.c.tagger == tagger.number)
-    held = exists().where(
-        assignments.c.utterance == window.c.utterance, assignments.c.tagger == tagger.number
+def _columns() -> tuple[ColumnElement[Any], ...]:
+    return clips.c.utterance, clips.c.pseudonym, clips.c.priority
+
+
+def _free(window: FromClause) -> Select[Any]:
+    """Return the clips of a window of which this person has neither said nor held anything."""
+    seen = exists().where(
+        votes.c.utterance == window.c.utterance, votes.c.tagger == bindparam("tagger")
     )
-    found: list[ColumnElement[bool]] = [~seen, ~held]
-    if now is not None:
-        found.append(window.c.leased_until <= int(now))
-    if own:
-        found.append(window.c.pseudonym.not_in(own))
-    return found
+    held = exists().where(
+        assignments.c.utterance == window.c.utterance,
+        assignments.c.tagger == bindparam("tagger"),
+    )
+    return select(window.c.utterance).where(~seen, ~held).limit(1)
 
 
-def _first(connection: Connection, query: Select[Any]) -> str | None:
-    found = connection.execute(query.limit(1)).first()
-    return None if found is None else str(found[0])
+# Made once: to put a statement together takes longer than to answer it.
+_NOT_OWN = clips.c.pseudonym.not_in(bindparam("own", expanding=True))
+_IN_NO_HAND = clips.c.leased_until <= bindparam("now")
+_FROM_HERE = clips.c.shuffle >= bindparam("begin")
+_SHUFFLED = select(*_columns()).order_by(clips.c.shuffle).limit(bindparam("window"))
+_WAITING_WINDOW = _SHUFFLED.where(
+    clips.c.state == literal_column("'open'"),
+    clips.c.voters > literal_column("0"),
+    _FROM_HERE,
+    _IN_NO_HAND,
+    _NOT_OWN,
+).subquery()
+_WAITING = _free(_WAITING_WINDOW).order_by(_WAITING_WINDOW.c.priority.desc())
+_KNOWN = _free(_SHUFFLED.where(clips.c.gold, _FROM_HERE, _NOT_OWN).subquery())
+_FRESH_WINDOW = (
+    select(*_columns())
+    .where(
+        clips.c.state == literal_column("'open'"),
+        clips.c.voters == literal_column("0"),
+        clips.c.priority <= bindparam("at_most"),
+        (clips.c.priority < bindparam("at_most")) | (clips.c.utterance > bindparam("after")),
+        _IN_NO_HAND,
+        _NOT_OWN,
+    )
+    .order_by(clips.c.priority.desc(), clips.c.utterance)
+    .limit(bindparam("window"))
+    .subquery()
+)
+_FRESH = _free(_FRESH_WINDOW).order_by(_FRESH_WINDOW.c.priority.desc(), _FRESH_WINDOW.c.utterance)
+_FRESH_END = select(_FRESH_WINDOW.c.priority, _FRESH_WINDOW.c.utterance).order_by(
+    _FRESH_WINDOW.c.priority, _FRESH_WINDOW.c.utterance.desc()
+)
 
 
-def _columns() -> tuple[ColumnElement[object], ...]:
-    return clips.c.utterance, clips.c.pseudonym, clips.c.priority, clips.c.leased_until
+def _look(
+    connection: Connection, tagger: Tagger, own: Collection[str], now: float
+) -> Callable[..., str | None]:
+    """Return what runs one of the statements above for somebody."""
+    given = {"tagger": tagger.number, "own": list(own), "now": int(now), "window": WINDOW}
+
+    def run(statement: Select[Any], **more: float | str) -> str | None:
+        found = connection.execute(statement, {**given, **more}).first()
+        return None if found is None else str(found[0])
+
+    return run
 
 
 def _waiting(
@@ -182,62 +224,32 @@ def _waiting(
     now: float,
     chance: random.Random,
 ) -> str | None:
-    place = chance.random()
-    for begin in (place, 0.0):
-        window = (
-            select(*_columns())
-            .where(clips.c.state == "open", clips.c.voters > 0, clips.c.shuffle >= begin)
-            .order_by(clips.c.shuffle)
-            .limit(WINDOW)
-            .subquery()
-        )
-        query = select(window.c.utterance).where(*_free(window, tagger, own, now))
-        found = _first(connection, query.order_by(window.c.priority.desc()))
-        if found is not None:
-            return found
-    return None
-
-
-def _fresh(connection: Connection, tagger: Tagger, own: Collection[str], now: float) -> str | None:
-    after: tuple[float, str] | None = None
-    for _ in range(WINDOWS):
-        inner = select(*_columns()).where(clips.c.state == "open", clips.c.voters == 0)
-        if after is not None:
-            inner = inner.where(
-                (clips.c.priority < after[0])
-                | ((clips.c.priority == after[0]) & (clips.c.utterance > after[1]))
-            )
-        inner = inner.order_by(clips.c.priority.desc(), clips.c.utterance).limit(WINDOW)
-        window = inner.subquery()
-        query = select(window.c.utterance).where(*_free(window, tagger, own, now))
-        found = _first(connection, query.order_by(window.c.priority.desc(), window.c.utterance))
-        if found is not None:
-            return found
-        last = connection.execute(
-            select(window.c.priority, window.c.utterance).order_by(
-                window.c.priority, window.c.utterance.desc()
-            )
-        ).first()
-        if last is None:
-            return None
-        after = (last.priority, last.utterance)
-    return None
+    run = _look(connection, tagger, own, now)
+    return run(_WAITING, begin=chance.random()) or run(_WAITING, begin=0.0)
 
 
 def _known(
-    connection: Connection, tagger: Tagger, own: Collection[str], chance: random.Random
+    connection: Connection,
+    tagger: Tagger,
+    own: Collection[str],
+    now: float,
+    chance: random.Random,
 ) -> str | None:
-    for begin in (chance.random(), 0.0):
-        window = (
-            select(*_columns())
-            .where(clips.c.gold, clips.c.shuffle >= begin)
-            .order_by(clips.c.shuffle)
-            .limit(WINDOW)
-            .subquery()
-        )
-        found = _first(
-            connection, select(window.c.utterance).where(*_free(window, tagger, own, None))
-        )
+    run = _look(connection, tagger, own, now)
+    return run(_KNOWN, begin=chance.random()) or run(_KNOWN, begin=0.0)
+
+
+def _fresh(connection: Connection, tagger: Tagger, own: Collection[str], now: float) -> str | None:
+    run = _look(connection, tagger, own, now)
+    place: dict[str, float | str] = {"at_most": ABOVE_ALL, "after": ""}
+    for _ in range(WINDOWS):
+        found = run(_FRESH, **place)
         if found is not None:
             return found
+        # All of these this person has skipped. Others may stand further down.
+        given = {"own": list(own), "now": int(now), "window": WINDOW, **place}
+        last = connection.execute(_FRESH_END, given).first()
+        if last is None:
+            return None
+        place = {"at_most": last.priority, "after": last.utterance}
     return None
