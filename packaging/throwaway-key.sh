@@ -8,4 +8,4 @@ mkdir -p "$GNUPGHOME"
 chmod 700 "$GNUPGHOME"
 gpg --batch --quiet --passphrase '' --quick-generate-key \
   'stt-service proof <proof@stt-service.invalid>' ed25519 sign 1d 2>/dev/null
-gpg --batch --with-colons --list-keys | awk -F: '/^fpr/ { print $10; exit }'
+gpg --batch --quiet --with-colons --list-keys 2>/dev/null | awk -F: '/^fpr/ { print $10; exit }'
