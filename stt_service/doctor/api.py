@@ -86,6 +86,8 @@ CODES = frozenset(
         "microphone-muted",
         "source-untried",
         "consent-broken",
+        "queue-paused",
+        "queue-refused",
         "queue-waiting",
     )
 )

@@ -35,6 +35,10 @@ class Kept:
     utterances: int
     tombstones: int
     """Deletions elsewhere that are still to be asked for."""
+    refused: int = 0
+    """Utterances that the collection has not taken, and that are not tried again."""
+    paused: bool = False
+    """Nothing is sent, until a time or until somebody says so."""
 
 
 def read_kept(folder: Path) -> Kept | None:
@@ -59,6 +63,19 @@ def read_kept(folder: Path) -> Kept | None:
             guests=standing.guests,
             utterances=_count(connection, "SELECT count(*) FROM utterances"),
             tombstones=_count(connection, "SELECT count(*) FROM tombstones"),
+            refused=_of_queue(
+                connection,
+                "deliveries",
+                "SELECT count(*) FROM deliveries WHERE state = 'quarantined'",
+            ),
+            paused=bool(
+                _of_queue(
+                    connection,
+                    "queue_pause",
+                    "SELECT count(*) FROM queue_pause WHERE until IS NULL "
+                    "OR until > unixepoch('now')",
+                )
+            ),
         )
 
 
@@ -97,6 +114,12 @@ def _count(connection: sqlite3.Connection, query: str) -> int:
     return int(connection.execute(query).fetchone()[0])
 
 
+def _of_queue(connection: sqlite3.Connection, table: str, query: str) -> int:
+    """Count in a table that only devices which send anything need to have."""
+    there = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
+    return _count(connection, query) if there else 0
+
+
 def judge_consent(kept: Kept | None) -> Finding:
     """Say whether what is said is kept."""
     if kept is None or not kept.scope:
@@ -116,7 +139,27 @@ def judge_broken(error: StoreError) -> Finding:
 def judge_queue(kept: Kept | None) -> Finding:
     """Say whether something waits to be asked for elsewhere."""
     waiting = kept.tombstones if kept else 0
-    facts = {"tombstones": waiting}
+    refused = kept.refused if kept else 0
+    paused = kept is not None and kept.paused
+    facts = {"tombstones": waiting, "refused": refused, "paused": paused}
+    if paused:
+        return Finding(
+            "queue",
+            "warn",
+            "queue-paused",
+            "nothing is sent",
+            "`stt-service queue status` says why, `stt-service queue resume` goes on",
+            facts,
+        )
+    if refused:
+        return Finding(
+            "queue",
+            "warn",
+            "queue-refused",
+            f"the collection has not taken {refused} utterances",
+            "`stt-service queue status` says why, `stt-service queue retry` tries again",
+            facts,
+        )
     if waiting > MANY:
         return Finding(
             "queue",

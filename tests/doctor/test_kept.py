@@ -102,6 +102,30 @@ def test_many_deletions_that_wait_are_a_warning() -> None:
     )
 
 
+def test_what_was_refused_and_what_pauses_the_queue_is_a_warning() -> None:
+    """The queue's own command says why."""
+    refused = Kept("upload", guests=False, utterances=5, tombstones=0, refused=2)
+    assert judge_queue(refused).code == "queue-refused"
+    paused = Kept("upload", guests=False, utterances=5, tombstones=0, refused=2, paused=True)
+    assert judge_queue(paused).code == "queue-paused"
+
+
+@pytest.mark.parametrize(("until", "paused"), [(None, True), (4e9, True), (1e9, False)])
+def test_the_queue_is_read_where_there_is_one(
+    tmp_path: Path, until: float | None, paused: bool
+) -> None:
+    """A pause that is over is none."""
+    agreed(tmp_path)
+    connection = sqlite3.connect(tmp_path / FILE)
+    connection.execute("CREATE TABLE IF NOT EXISTS queue_pause (one, reason, until, failures)")
+    connection.execute("INSERT INTO queue_pause VALUES (1, 'the bill', ?, 0)", (until,))
+    connection.commit()
+    connection.close()
+    found = read_kept(tmp_path)
+    assert found is not None
+    assert found.paused is paused
+
+
 def test_the_scope_is_told() -> None:
     """And whose it is."""
     assert (
