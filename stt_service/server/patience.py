@@ -18,7 +18,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from stt_service.server.limits import BODY_SECONDS, HEAD_SECONDS, MAX_BODY_BYTES
 
 if TYPE_CHECKING:
-    import h11
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
@@ -33,14 +32,11 @@ class PatientProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._stop_waiting()  # it is being answered; how long its body may take is said below
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if answering or self.transport.get_protocol() is not self:
+            self._stop_waiting()  # what is left is the app's, or that of a WebSocket
         elif self.timeout_keep_alive_task is None:
             self._wait()
-
-    def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        self._stop_waiting()
-        super().handle_websocket_upgrade(event)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()

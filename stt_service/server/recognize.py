@@ -20,11 +20,12 @@ from stt_service.errors import AudioError, SttError
 from stt_service.listener.api import BusyError, Caller, Control
 from stt_service.server import commands, messages
 from stt_service.server.calls import Call, in_thread
+from stt_service.server.connection import connection_of
 from stt_service.server.limits import AUDIO_IDLE_SECONDS, FIRST_MESSAGE_SECONDS, STALL_SECONDS
 from stt_service.server.messages import Done, ErrorMessage, Hello, Pong, ProtocolError
 from stt_service.server.security import REFUSED, SUBPROTOCOL, Access
 from stt_service.server.sound import Inlet, feed_stream
-from stt_service.server.transcripts import TRY_LATER, abort
+from stt_service.server.transcripts import TRY_LATER
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ async def recognize(socket: WebSocket, control: Control, access: Access) -> None
             await session.end(_error("refused", error), WRONG)
     except TimeoutError:
         logger.info("a client is stuck")
-        abort(socket)
+        connection_of(socket).abort()
     except (WebSocketDisconnect, RuntimeError):
         logger.debug("a client has gone")
 

@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING, cast
 
 import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.protocol import State
 
 from stt_service.closing import Closing
 from stt_service.errors import ConfigError, SttError
+from stt_service.server.connection import EXTENSION
 from stt_service.server.limits import (
     MAX_MESSAGE_BYTES,
     PING_SECONDS,
@@ -79,12 +81,24 @@ class Address:
 
 
 class _Protocol(WebSocketsSansIOProtocol):
-    """Lets a connection be cut that takes nothing any more: closing would wait for it for ever."""
+    """Takes frames that are made already, and lets itself be cut."""
 
     async def run_asgi(self) -> None:
         extensions = cast(dict[str, object], self.scope["extensions"])
-        extensions["stt_service.abort"] = self.transport.abort
+        extensions[EXTENSION] = self
         await super().run_asgi()
+
+    def put(self, frame: bytes) -> bool:
+        """See :class:`stt_service.server.connection.Connection`."""
+        open_ = self.handshake_complete and self.conn.state is State.OPEN
+        if not open_ or not self.writable.is_set() or self.transport.is_closing():
+            return False
+        self.transport.write(frame)
+        return True
+
+    def abort(self) -> None:
+        """See :class:`stt_service.server.connection.Connection`."""
+        self.transport.abort()
 
     async def send(self, message: ASGISendEvent) -> None:
         await super().send(message)

@@ -1,6 +1,7 @@
 """``WS /v1/transcripts``: everything that is heard, and commands to the listener.
 
-    Hub ──► Subscription ──► sender ──► client
+    Hub ──► Subscription ──► Clients, once for all who are waiting ──► their connections
+                                  └──► sender of one whose network does not keep up
     Control ◄── commands ◄── receiver ◄── client
 
 Each client has two tasks and a bounded queue; one that does not keep up loses its connection, and
@@ -14,7 +15,6 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -25,6 +25,7 @@ from stt_service.hub import Hub, Subscription
 from stt_service.listener.api import Control
 from stt_service.server import commands, messages
 from stt_service.server.actions import act
+from stt_service.server.connection import connection_of, text_frame
 from stt_service.server.limits import STALL_SECONDS, Rate
 from stt_service.server.messages import KINDS, Done, ErrorMessage, Hello, Pong, ProtocolError
 from stt_service.server.security import REFUSED, SUBPROTOCOL, Access
@@ -36,24 +37,26 @@ logger = logging.getLogger(__name__)
 
 TRY_LATER = 1013
 """Close code: too many clients, or this one was too slow."""
+GONE = 1006
+"""Close code: the connection has ended without one."""
 REMEMBERED = 64
-"""Events whose JSON is kept: what is sent to 200 clients is made once."""
+"""Events whose frames are kept: what is sent to 200 clients is made once."""
 
 
 class Encoder:
-    """Makes the JSON of each event once. Owned by the server's thread."""
+    """Makes the frame of each event once. Owned by the server's thread."""
 
     def __init__(self) -> None:
-        self._known: deque[tuple[LiveEvent, str]] = deque(maxlen=REMEMBERED)
+        self._known: deque[tuple[LiveEvent, bytes]] = deque(maxlen=REMEMBERED)
 
-    def text(self, event: LiveEvent) -> str:
+    def frame(self, event: LiveEvent) -> bytes:
         """Return an event as it is sent."""
-        for known, text in reversed(self._known):
+        for known, frame in reversed(self._known):
             if known is event:
-                return text
-        text = messages.encode(messages.message_of(event))
-        self._known.append((event, text))
-        return text
+                return frame
+        frame = text_frame(messages.encode(messages.message_of(event)))
+        self._known.append((event, frame))
+        return frame
 
 
 class Clients:
@@ -72,6 +75,7 @@ class Clients:
         """Clients turned away because there were too many."""
         self.slow = 0
         """Clients dropped because they did not keep up."""
+        self._woken: deque[_Client] = deque()
 
     async def serve(self, socket: WebSocket, access: Access, kinds: tuple[str, ...]) -> None:
         """Serve one client to its end."""
@@ -88,6 +92,28 @@ class Clients:
         finally:
             self.now -= 1
 
+    def wake(self, client: _Client, loop: asyncio.AbstractEventLoop) -> None:
+        """Have events delivered to a client. For any thread.
+
+        Raises :exc:`RuntimeError` when the loop is closed.
+        """
+        self._woken.append(client)
+        if len(self._woken) == 1:  # else somebody has called the loop already
+            loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        try:
+            for _ in range(len(self._woken)):
+                # Taken off after it was served: who wakes one meanwhile need not call the loop,
+                # for the next round is called below.
+                try:
+                    self._woken[0].deliver()
+                finally:
+                    self._woken.popleft()
+        finally:
+            if self._woken:
+                asyncio.get_running_loop().call_soon(self._deliver)
+
 
 class _Client:
     """One connection. Owned by the server's thread, but for ``_wake``."""
@@ -97,11 +123,12 @@ class _Client:
     ) -> None:
         self._clients = clients
         self._socket = socket
+        self._connection = connection_of(socket)
         self._access = access
         self._session = secrets.token_hex(4)
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
-        self._answers: deque[str] = deque()
+        self._frames: deque[bytes] = deque()  # to be sent before anything else
         self._rate = Rate(time.monotonic)
         self._paused = False
         self._kinds = kinds
@@ -112,7 +139,22 @@ class _Client:
         return self._clients.hub.subscribe(self._wake, kinds=tuple(KINDS[kind] for kind in kinds))
 
     def _wake(self) -> None:
-        self._loop.call_soon_threadsafe(self._news.set)
+        self._clients.wake(self, self._loop)
+
+    def deliver(self) -> None:
+        """Send what is new at once; the sender goes on where the network does not keep up."""
+        if not self._frames:
+            self._take()
+        self._flush()
+        if self._frames or self._subscription.overflowed:
+            self._news.set()
+
+    def _take(self) -> None:
+        self._frames.extend(map(self._clients.encoder.frame, self._subscription.take()))
+
+    def _flush(self) -> None:
+        while self._frames and self._connection.put(self._frames[0]):
+            self._frames.popleft()
 
     async def run(self) -> None:
         self._greet()
@@ -151,20 +193,15 @@ class _Client:
             self._answer(messages.Ready(ready=state.ready, source=state.source, model=model))
 
     def _answer(self, message: messages.ServerMessage) -> None:
-        self._answers.append(messages.encode(message))
+        self._frames.append(text_frame(messages.encode(message)))
         self._news.set()
 
     async def _send(self) -> None:
         try:
-            while True:
+            while not self._subscription.overflowed:
                 await self._news.wait()
                 self._news.clear()
-                while self._answers:
-                    await self._put(self._answers.popleft())
-                for event in self._subscription.take():
-                    await self._put(self._clients.encoder.text(event))
-                if self._subscription.overflowed:
-                    break
+                await self._drain()
         except TimeoutError:
             self._drop()
             return
@@ -176,16 +213,27 @@ class _Client:
             async with asyncio.timeout(STALL_SECONDS):
                 await refuse(self._socket, "too-slow", "you have not kept up", TRY_LATER)
         except TimeoutError:
-            abort(self._socket)
+            self._connection.abort()
 
-    async def _put(self, text: str) -> None:
-        async with asyncio.timeout(STALL_SECONDS):
-            await self._socket.send_text(text)
+    async def _drain(self) -> None:
+        """Send all there is. Raises :exc:`TimeoutError` when the network takes nothing more."""
+        writable = self._connection.writable
+        while True:
+            self._flush()
+            if self._frames:
+                if writable.is_set():
+                    raise WebSocketDisconnect(GONE)
+                async with asyncio.timeout(STALL_SECONDS):
+                    await writable.wait()
+            else:
+                self._take()
+                if not self._frames:
+                    return
 
     def _drop(self) -> None:
         self._clients.slow += 1
         logger.info("client %s is stuck", self._session)
-        abort(self._socket)
+        self._connection.abort()
 
     async def _receive(self) -> None:
         while True:
@@ -252,10 +300,3 @@ async def refuse(socket: WebSocket, code: str, message: str, close: int) -> None
         await socket.close(close, message)
     except (WebSocketDisconnect, RuntimeError):
         return
-
-
-def abort(socket: WebSocket) -> None:
-    """Cut a connection that takes nothing any more, with all that waits for it."""
-    cut: Callable[[], None] | None = socket.scope["extensions"].get("stt_service.abort")
-    if cut is not None:
-        cut()

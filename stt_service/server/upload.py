@@ -10,6 +10,7 @@ from fastapi import Request
 from pydantic import BaseModel, Field
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect
 
 from stt_service.errors import AudioError, SttError
 from stt_service.events import UtteranceFinal, UtteranceRejected
@@ -75,10 +76,13 @@ async def _read_body(request: Request) -> bytes:
     if declared.isascii() and declared.isdigit() and int(declared[:12]) > MAX_UPLOAD_BYTES:
         raise too_large
     body = bytearray()
-    async for part in request.stream():
-        if len(body) + len(part) > MAX_UPLOAD_BYTES:
-            raise too_large
-        body += part
+    try:
+        async for part in request.stream():
+            if len(body) + len(part) > MAX_UPLOAD_BYTES:
+                raise too_large
+            body += part
+    except ClientDisconnect as error:
+        raise AudioError("the client has gone in the middle of its recording") from error
     return bytes(body)
 
 

@@ -6,10 +6,11 @@ import socket
 import time
 
 import pytest
+from websockets.sync.client import connect
 
 from stt_service.server import patience
 from stt_service.server.limits import MAX_BODY_BYTES
-from tests.fakes_server import Stage
+from tests.fakes_server import Stage, final
 
 SECONDS = 0.5
 """Instead of the usual patience."""
@@ -81,6 +82,15 @@ def test_a_connection_is_kept_between_requests(client: socket.socket) -> None:
         client.sendall(HEAD + b"\r\n")
         assert answered(client)
         time.sleep(2 * SECONDS)
+
+
+def test_a_websocket_lives_on(stage: Stage) -> None:
+    """Longer than its request might have taken to arrive."""
+    with connect(stage.ws + "/v1/transcripts?kinds=final") as client:
+        client.recv(10)
+        time.sleep(2 * SECONDS)
+        stage.hub.publish(final("still there"))
+        assert "still there" in client.recv(10)
 
 
 @pytest.mark.parametrize("length", [b"Content-Length: 100", b"Transfer-Encoding: chunked"])
