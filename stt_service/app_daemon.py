@@ -21,6 +21,7 @@ from stt_service.app_audio import open_named_source
 from stt_service.app_listener import make_listener, make_plan, model_rate
 from stt_service.app_server import start_server
 from stt_service.app_store import make_recorder
+from stt_service.app_upload import make_sending
 from stt_service.errors import SttError
 from stt_service.events import Fault, LiveEvent, MuteChanged, Recovered, UtteranceFinal
 from stt_service.hub import Hub
@@ -33,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 PRINT_LIMIT = 10_000
 """Events that may wait for standard output: a reader that pauses for minutes loses nothing."""
-FIXED = ("source", "microphone", "server", "store", "paths")
+FIXED = ("source", "microphone", "server", "store", "upload", "paths")
 """Sections that a reload does not change."""
 FIXED_KEYS = ("pause_limit", "callers", "caller_backlog")
 """Likewise, of the section ``listener``."""
@@ -103,6 +104,8 @@ class Daemon:
             stack.enter_context(_signals(self._woken.put))
             recorder.start(listener.report)
             stack.enter_context(recorder)  # after the listener: what it heard last is saved too
+            if (sending := make_sending(settings, listener.report)) is not None:
+                stack.enter_context(sending)
             if settings.server.enabled:
                 stack.enter_context(start_server(settings, self._hub, listener))
             channel = settings.source.channel

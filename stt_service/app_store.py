@@ -89,5 +89,5 @@ def _rules(settings: Settings) -> Rules:
     from stt_service.store.filters import Rules, parse_hours
 
     store = settings.store
-    quiet = tuple(parse_hours(hours) for hours in store.quiet_hours)
+    quiet = tuple(parse_hours(hours, "store.quiet_hours") for hours in store.quiet_hours)
     return Rules(quiet, store.drop_digits, store.drop_names)

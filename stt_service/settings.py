@@ -210,6 +210,18 @@ class StoreSettings(_Section):
     drop_names: Names
 
 
+class UploadSettings(_Section):
+    """Where utterances go whose speakers let them leave, and when."""
+
+    target: Unset | Annotated[str, Field(pattern=r"^https?://", max_length=2000)]
+    invitation: Annotated[str, Field(max_length=128)]
+    authority: Unset | FilePath
+    certificate: Unset | FilePath
+    hours: Names
+    kib_per_second: Annotated[Whole, Field(ge=0, le=1_000_000)]
+    metered: bool
+
+
 class PathSettings(_Section):
     """Where things lie."""
 
@@ -241,4 +253,5 @@ class Settings(_Section):
     listener: ListenerSettings
     server: ServerSettings
     store: StoreSettings
+    upload: UploadSettings
     paths: PathSettings

@@ -33,7 +33,17 @@ LAYERS = (
         "vad.api",
     },
     {"audio", "collector", "engine", "models", "store", "vad"},
-    {"client", "doctor", "fitting", "hearing", "listener", "server", "transcriber", "tuning"},
+    {
+        "client",
+        "doctor",
+        "fitting",
+        "hearing",
+        "listener",
+        "server",
+        "transcriber",
+        "tuning",
+        "upload",
+    },
     {
         "app",
         "app_server",
@@ -43,6 +53,7 @@ LAYERS = (
         "app_listener",
         "app_setup",
         "app_store",
+        "app_upload",
     },
     {"cli", "__main__"},
 )

@@ -77,6 +77,42 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             time REAL NOT NULL
         ) STRICT, WITHOUT ROWID""",
     ),
+    (
+        # What the queue knows of an utterance that is to leave, or has left. Goes with it.
+        """CREATE TABLE deliveries (
+            utterance TEXT PRIMARY KEY REFERENCES utterances (id) ON DELETE CASCADE,
+            state TEXT NOT NULL,
+            attempts INTEGER NOT NULL,
+            next REAL NOT NULL,
+            reason TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID""",
+        # Outlives everything: what was deleted elsewhere, and the proof.
+        """CREATE TABLE receipts (
+            utterance TEXT PRIMARY KEY,
+            deleted TEXT NOT NULL,
+            receipt TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID""",
+        # A token for each pseudonym at each target.
+        """CREATE TABLE accounts (
+            target TEXT NOT NULL,
+            pseudonym TEXT NOT NULL,
+            token TEXT NOT NULL,
+            joined INTEGER NOT NULL,
+            PRIMARY KEY (target, pseudonym)
+        ) STRICT, WITHOUT ROWID""",
+        # Why and until when nothing is sent; one row, or none.
+        """CREATE TABLE queue_pause (
+            one INTEGER PRIMARY KEY CHECK (one = 1),
+            reason TEXT NOT NULL,
+            until REAL,
+            failures INTEGER NOT NULL
+        ) STRICT""",
+        """CREATE TABLE left_home (
+            day TEXT PRIMARY KEY,
+            utterances INTEGER NOT NULL,
+            bytes INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID""",
+    ),
 )
 """Statements from each version to the next; what has been released never changes."""
 

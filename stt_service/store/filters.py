@@ -69,11 +69,11 @@ class Hours:
         return now >= self.begin or now < self.end
 
 
-def parse_hours(text: str) -> Hours:
-    """Return the hours that ``22:00-07:00`` names. Raises :exc:`ConfigError`."""
+def parse_hours(text: str, key: str) -> Hours:
+    """Return the hours that ``22:00-07:00`` names. Raises :exc:`ConfigError` naming the key."""
     found = _HOURS.fullmatch(text.strip())
     if found is None:
-        raise ConfigError(f"store.quiet_hours: {text!r} is no time of day", "Write 22:00-07:00")
+        raise ConfigError(f"{key}: {text!r} is no time of day", "Write 22:00-07:00")
     from_hour, from_minute, to_hour, to_minute = map(int, found.groups())
     return Hours(time(from_hour, from_minute), time(to_hour, to_minute))
 

@@ -74,7 +74,7 @@ def test_no_rules_drop_nothing() -> None:
 )
 def test_quiet_hours(hours: str, now: str, quiet: bool) -> None:
     """Over midnight too; the end is no longer quiet."""
-    rules = Rules(quiet=(parse_hours(hours),))
+    rules = Rules(quiet=(parse_hours(hours, "store.quiet_hours"),))
     at = datetime.fromisoformat(f"2026-05-17T{now}").astimezone()
     assert rules.quiet_now(at) is quiet
 
@@ -83,7 +83,7 @@ def test_quiet_hours(hours: str, now: str, quiet: bool) -> None:
 def test_no_time_of_day_is_a_mistake(text: str) -> None:
     """It names the key."""
     with pytest.raises(ConfigError, match=r"store\.quiet_hours"):
-        parse_hours(text)
+        parse_hours(text, "store.quiet_hours")
 
 
 @given(st.times(), st.times(), st.times())

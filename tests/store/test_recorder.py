@@ -162,7 +162,7 @@ def test_what_was_begun_before_a_withdrawal_is_not_saved(
 def test_nothing_is_recorded_in_quiet_hours(start: Start, elsewhere) -> None:
     """The same consent counts at other times."""
     elsewhere("give")
-    rules = Rules(quiet=(parse_hours("22:00-07:00"),))
+    rules = Rules(quiet=(parse_hours("22:00-07:00", "store.quiet_hours"),))
     night, day = start(rules=rules, hour=3), start(rules=rules, hour=12)
     until(day.recorder.permit)
     time.sleep(0.05)

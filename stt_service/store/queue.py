@@ -1,0 +1,308 @@
+"""The upload queue: which utterance leaves next, what came of it, and what is to be taken back.
+
+    accepted ──► begin (consent looked at) ──► done
+                          │                └──► waiting, until later
+                          └──► quarantined, with the reason
+    tombstones ──► receipts
+
+Everything is in the store's database, so that it goes on after a power cut where it was.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from stt_service.store.consent import Consent, Entry, Ledger, Scope, fold
+from stt_service.store.db import Database
+from stt_service.store.kept import Grace, Kept
+from stt_service.store.rows import was_sent
+from stt_service.store.utterances import Utterances
+
+TOKEN_BYTES = 32
+LEAVING: tuple[Scope, ...] = ("upload", "publish")
+"""Scopes under which an utterance may leave, each wider than the one before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """The consent under which an utterance leaves, as it was in that moment."""
+
+    consent: Consent
+    text_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What the queue knows of an utterance."""
+
+    utterance: str
+    state: str
+    """``waiting``, ``done`` or ``quarantined``."""
+    attempts: int
+    next: float
+    """Seconds since 1970 before which it is not tried again."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Why nothing is sent."""
+
+    reason: str
+    until: float | None
+    """Seconds since 1970; None: until somebody lets it go on."""
+    failures: int
+    """In a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """Something that is to be deleted elsewhere."""
+
+    utterance: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionReceipt:
+    """Something that was."""
+
+    utterance: str
+    deleted: str
+    receipt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a target knows this device by, under one pseudonym."""
+
+    pseudonym: str
+    token: str
+    joined: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LeftHome:
+    """What has left on one day."""
+
+    day: str
+    utterances: int
+    bytes: int
+
+
+class Queue:
+    """The queue of one store. Owned by the thread that opened the store."""
+
+    def __init__(self, database: Database, utterances: Utterances, grace: Grace) -> None:
+        self._database = database
+        self._utterances = utterances
+        self._grace = grace
+
+    # -- what leaves next
+
+    def next(self, now: float) -> Kept | None:
+        """Return the oldest utterance that may leave now, None where there is none."""
+        known = {one.utterance: one for one in self.deliveries()}
+        for kept in self.leaving():
+            delivery = known.get(kept.id)
+            if delivery is None or (delivery.state == "waiting" and delivery.next <= now):
+                return kept
+        return None
+
+    def leaving(self) -> list[Kept]:
+        """Return all that review and consent let leave, oldest first, those included that have."""
+        with self._database.reading() as connection:
+            entries = Ledger.read(connection)
+        found = self._utterances.leaving(self._grace)
+        return [kept for kept in found if _permission(entries, kept) is not None]
+
+    def earliest(self) -> float | None:
+        """Return when the next of those that wait is to be tried."""
+        with self._database.reading() as connection:
+            query = "SELECT min(next) FROM deliveries WHERE state = 'waiting'"
+            found = connection.execute(query).fetchone()[0]
+        return None if found is None else float(found)
+
+    def begin(self, kept: Kept) -> Permission | None:
+        """Note that an utterance is about to leave, if its consent is alive and goes that far.
+
+        From here on a withdrawal leaves a tombstone for it.
+        """
+        with self._database.writing() as connection:
+            permission = _permission(Ledger.read(connection), kept)
+            if permission is None or not _is_there(connection, kept.id):
+                return None
+            connection.execute(
+                "INSERT OR IGNORE INTO sent SELECT id, actor, deletion_token FROM utterances "
+                "WHERE id = ?",
+                (kept.id,),
+            )
+        return permission
+
+    def still(self, kept: Kept) -> bool:
+        """Return whether it may go on leaving: asked again and again while its sound is sent."""
+        with self._database.reading() as connection:
+            return (
+                _is_there(connection, kept.id)
+                and was_sent(connection, kept.id)
+                and _permission(Ledger.read(connection), kept) is not None
+            )
+
+    # -- what came of it
+
+    def done(self, kept: Kept, now: float) -> None:
+        """Note that the target has it."""
+        day = datetime.fromtimestamp(now, UTC).date().isoformat()
+        with self._database.writing() as connection:
+            _note(connection, kept.id, "done", 0, 0.0, "")
+            connection.execute(
+                "INSERT INTO left_home VALUES (?, 1, ?) ON CONFLICT (day) DO UPDATE SET "
+                "utterances = utterances + 1, bytes = bytes + excluded.bytes",
+                (day, kept.bytes),
+            )
+
+    def quarantine(self, kept: Kept, reason: str) -> None:
+        """Note that the target will never take it as it is."""
+        with self._database.writing() as connection:
+            _note(connection, kept.id, "quarantined", 0, 0.0, reason)
+
+    def postpone(self, kept: Kept, until: float, reason: str) -> None:
+        """Note that it did not work, and when to try again."""
+        with self._database.writing() as connection:
+            attempts = _attempts(connection, kept.id) + 1
+            _note(connection, kept.id, "waiting", attempts, until, reason)
+
+    def attempts(self, kept: Kept) -> int:
+        """Return how often it did not work."""
+        with self._database.reading() as connection:
+            return _attempts(connection, kept.id)
+
+    def deliveries(self) -> list[Delivery]:
+        """Return all that the queue knows."""
+        with self._database.reading() as connection:
+            query = "SELECT utterance, state, attempts, next, reason FROM deliveries"
+            return [Delivery(*row) for row in connection.execute(query)]
+
+    def retry(self) -> int:
+        """Try all again that are quarantined or wait; return how many."""
+        with self._database.writing() as connection:
+            query = "DELETE FROM deliveries WHERE state <> 'done'"
+            return connection.execute(query).rowcount
+
+    # -- what is taken back
+
+    def tombstones(self) -> list[Tombstone]:
+        """Return what is to be deleted elsewhere, oldest first."""
+        with self._database.reading() as connection:
+            query = "SELECT utterance, deletion_token FROM tombstones ORDER BY time, utterance"
+            return [Tombstone(*row) for row in connection.execute(query)]
+
+    def receipted(self, one: DeletionReceipt) -> None:
+        """Keep the proof that something was deleted, and the tombstone no longer."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO receipts VALUES (?, ?, ?)",
+                (one.utterance, one.deleted, one.receipt),
+            )
+            query = "DELETE FROM tombstones WHERE utterance = ?"
+            connection.execute(query, (one.utterance,))
+
+    def receipts(self) -> list[DeletionReceipt]:
+        """Return all proofs, oldest first."""
+        with self._database.reading() as connection:
+            query = "SELECT utterance, deleted, receipt FROM receipts ORDER BY deleted, utterance"
+            return [DeletionReceipt(*row) for row in connection.execute(query)]
+
+    # -- with whom, and whether at all
+
+    def account(self, target: str, pseudonym: str) -> Account:
+        """Return the account for a pseudonym at a target, made up where there is none."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO accounts VALUES (?, ?, ?, 0)",
+                (target, pseudonym, secrets.token_hex(TOKEN_BYTES)),
+            )
+            token, joined = connection.execute(
+                "SELECT token, joined FROM accounts WHERE target = ? AND pseudonym = ?",
+                (target, pseudonym),
+            ).fetchone()
+        return Account(pseudonym, token, bool(joined))
+
+    def joined(self, target: str, pseudonym: str) -> None:
+        """Note that the target knows a pseudonym."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE accounts SET joined = 1 WHERE target = ? AND pseudonym = ?",
+                (target, pseudonym),
+            )
+
+    def pause(self, reason: str, until: float | None, failures: int = 0) -> None:
+        """Send nothing for a while, or until :meth:`resume`."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO queue_pause VALUES (1, ?, ?, ?)", (reason, until, failures)
+            )
+
+    def resume(self) -> None:
+        """Go on sending."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM queue_pause")
+
+    def paused(self) -> Pause | None:
+        """Return why nothing is sent, if so; one that is over still tells its failures."""
+        with self._database.reading() as connection:
+            query = "SELECT reason, until, failures FROM queue_pause"
+            row = connection.execute(query).fetchone()
+        return None if row is None else Pause(*row)
+
+    def left_home(self) -> list[LeftHome]:
+        """Return what has left on each day, oldest first."""
+        with self._database.reading() as connection:
+            query = "SELECT day, utterances, bytes FROM left_home ORDER BY day"
+            return [LeftHome(*row) for row in connection.execute(query)]
+
+
+def _permission(entries: list[Entry], kept: Kept) -> Permission | None:
+    """Return the consent under which an utterance was saved, no wider than what holds now.
+
+    None where either does not let it leave, or where there was a withdrawal in between: giving
+    anew begins a new pseudonym.
+    """
+    standing = fold(entries)
+    live = standing.guest if kept.actor == "guest" else standing.owner
+    given = next((one for one in entries if one.hash == kept.consent), None)
+    if live is None or given is None or given.pseudonym != live.pseudonym:
+        return None
+    if live.scope not in LEAVING or given.scope not in LEAVING:
+        return None
+    narrower = LEAVING[min(LEAVING.index(live.scope), LEAVING.index(given.scope))]
+    consent = Consent(
+        given.hash, given.actor, narrower, given.pseudonym, given.time, given.text_version
+    )
+    return Permission(consent, given.text_sha256)
+
+
+def _is_there(connection: sqlite3.Connection, name: str) -> bool:
+    query = "SELECT review FROM utterances WHERE id = ?"
+    row = connection.execute(query, (name,)).fetchone()
+    return row is not None and row[0] != "rejected"
+
+
+def _attempts(connection: sqlite3.Connection, name: str) -> int:
+    query = "SELECT attempts FROM deliveries WHERE utterance = ?"
+    row = connection.execute(query, (name,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _note(connection: sqlite3.Connection, name: str, *values: object) -> None:
+    # An utterance that was deleted meanwhile has no delivery any more.
+    columns: Sequence[object] = (name, *values, name)
+    connection.execute(
+        "INSERT OR REPLACE INTO deliveries SELECT ?, ?, ?, ?, ? "
+        "WHERE EXISTS (SELECT 1 FROM utterances WHERE id = ?)",
+        tuple(columns),
+    )

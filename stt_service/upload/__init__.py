@@ -1,0 +1,1 @@
+"""What leaves this device, for those who have chosen so, and what is taken back."""
