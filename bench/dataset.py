@@ -138,14 +138,15 @@ def _link(originals: dict[int, Path], kind: int, place: Path) -> None:
 
 def _export(url: str, folder: str, target: str, layout: Layout, pipe: Connection) -> None:
     engine = open_engine(url)
-    begin = time.monotonic()
+    begin, cpu = time.monotonic(), time.process_time()
     export(Path(target), DatabaseSource(engine, Folder(Path(folder))), Plan(layout))
     taken = time.monotonic() - begin
-    pipe.send((taken, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    pipe.send((taken, time.process_time() - cpu, used.ru_maxrss / 1024))
 
 
-def exported(url: str, work: Path, layout: Layout) -> tuple[float, float]:
-    """Return the seconds and MiB of an export in a process of its own; it is at work/LAYOUT."""
+def exported(url: str, work: Path, layout: Layout) -> tuple[float, float, float]:
+    """Export to work/LAYOUT in another process; return its seconds, seconds of CPU, and MiB."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     target = work / layout
@@ -154,9 +155,9 @@ def exported(url: str, work: Path, layout: Layout) -> tuple[float, float]:
         target=_export, args=(url, str(work / "objects"), str(target), layout, there)
     )
     process.start()
-    taken, memory = here.recv()
+    taken, cpu, memory = here.recv()
     process.join()
-    return float(taken), float(memory)
+    return float(taken), float(cpu), float(memory)
 
 
 def exports(url: str, work: Path, count: int) -> Iterator[tuple[object, ...]]:
@@ -166,8 +167,9 @@ def exports(url: str, work: Path, count: int) -> Iterator[tuple[object, ...]]:
         shutil.rmtree(work / "objects", ignore_errors=True)
         fill(engine, work / "objects", size, "valid")
         for layout in ("common-voice", "audiofolder", "deepspeech"):
-            taken, memory = exported(url, work, layout)
-            yield f"export {layout}", size, f"{size / taken:.0f}/s, {memory:.0f} MiB at most"
+            taken, cpu, memory = exported(url, work, layout)
+            rates = f"{size / taken:.0f}/s, {size / cpu:.0f} per second of CPU"
+            yield f"export {layout}", size, f"{rates}; {memory:.0f} MiB at most"
             if layout != "common-voice":
                 shutil.rmtree(work / layout)
     begin = time.monotonic()

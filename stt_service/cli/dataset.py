@@ -47,7 +47,13 @@ def dataset_group() -> None:
 @contextmanager
 def opened(database: str) -> Iterator[Engine]:
     """Lend a collector's database. Raises ``CollectorError``."""
-    from stt_service.collector.database import open_engine  # noqa: PLC0415 -- an extra
+    try:
+        from stt_service.collector.database import open_engine  # noqa: PLC0415 -- an extra
+    except ImportError as error:
+        from stt_service.errors import CollectorError  # noqa: PLC0415
+
+        remedy = "pip install 'stt-service[collector]'"
+        raise CollectorError(f"the collector lacks {error.name}", remedy) from error
 
     engine = open_engine(database)
     try:
@@ -100,12 +106,12 @@ def export(
     days: int,
 ) -> None:
     """Write what is valid, to be published and not withdrawn into FOLDER, which must be new."""
-    from stt_service.collector.dataset_database import DatabaseSource  # noqa: PLC0415
-    from stt_service.collector.dataset_export import Plan, export  # noqa: PLC0415
-    from stt_service.collector.objects import open_objects  # noqa: PLC0415
-
-    plan = Plan(cast("Layout", layout), language, collector, days)
     with opened(database) as engine:
+        from stt_service.collector.dataset_database import DatabaseSource  # noqa: PLC0415
+        from stt_service.collector.dataset_export import Plan, export  # noqa: PLC0415
+        from stt_service.collector.objects import open_objects  # noqa: PLC0415
+
+        plan = Plan(cast("Layout", layout), language, collector, days)
         source = DatabaseSource(engine, open_objects(objects))
         with _progress("exporting", source.count()) as advance:
             done = export(target, source, plan, advance=advance)
@@ -166,9 +172,9 @@ def stats(*, database: str, as_json: bool) -> None:
     """Print how much there is of each scope, and how far the tagging is."""
     from dataclasses import asdict  # noqa: PLC0415
 
-    from stt_service.collector.dataset_database import standing  # noqa: PLC0415
-
     with opened(database) as engine:
+        from stt_service.collector.dataset_database import standing  # noqa: PLC0415
+
         found = standing(engine)
     if as_json:
         click.echo(json.dumps([asdict(one) for one in found]))

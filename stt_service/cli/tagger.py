@@ -22,13 +22,14 @@ def tagger_group() -> None:
 
 @contextmanager
 def _tagging(database: str) -> Iterator[Tagging]:
-    from stt_service.collector.tagging import Tagging  # noqa: PLC0415 -- an extra
     from stt_service.errors import CollectorError  # noqa: PLC0415
 
     def silent(_: str) -> bytes:
         raise CollectorError("there is no sound on the command line")
 
     with opened(database) as engine:
+        from stt_service.collector.tagging import Tagging  # noqa: PLC0415 -- an extra
+
         yield Tagging(engine, silent)
 
 

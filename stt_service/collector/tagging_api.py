@@ -23,8 +23,6 @@ from stt_service.collector.tagging_people import TaggerError
 from stt_service.collector.tagging_votes import Answer
 
 PREFIX = "/tagger"
-MAX_BODY = 64 << 10
-"""Bytes of a request: a vote has two thousand at most."""
 MAX_OWN = 50
 """Pseudonyms that somebody may name as their own: one for each device and change of mind."""
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from stt_service.cli.dataset import dataset_group
+from stt_service.cli.tagger import tagger_group
 from stt_service.collector.dataset_export import Plan, export
 from stt_service.collector.dataset_manifest import read
 from stt_service.errors import DatasetError
@@ -19,9 +21,9 @@ def source() -> FakeSource:
     return FakeSource(12, 6)
 
 
-def run(*args: object) -> str:
+def run(*args: object, group: click.Group = dataset_group) -> str:
     """Return what a command prints, its exit status first."""
-    result = CliRunner().invoke(dataset_group, [str(arg) for arg in args])
+    result = CliRunner().invoke(group, [str(arg) for arg in args])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return f"{result.exit_code} {result.output}"
@@ -62,3 +64,43 @@ def test_help_costs_nothing() -> None:
     """No database is needed to look at a copy."""
     for name in ("export", "verify", "refresh", "stats"):
         assert run(name, "--help").startswith("0 Usage")
+
+
+def test_from_a_collector(tmp_path: Path) -> None:
+    """What two people agreed on is exported, counted and checked; the host sees who tags."""
+    pytest.importorskip("sqlalchemy", reason="the collector needs the extra 'collector'")
+    from stt_service.collector.database import open_engine  # noqa: PLC0415
+    from stt_service.collector.objects import object_name  # noqa: PLC0415
+    from stt_service.collector.tagging_votes import Answer  # noqa: PLC0415
+    from tests.collector.databases import collection, receive, row, sound  # noqa: PLC0415
+
+    url, objects = f"sqlite:///{tmp_path / 'c.db'}", tmp_path / "objects"
+    everything = collection(open_engine(url), objects)
+    for number in (1, 2):
+        values = row(number)
+        receive(everything.engine, values)
+        name = object_name(str(values["id"]), str(values["audio_sha256"]))
+        everything.objects.put(name, sound(number))
+    invited = run_tagger("invite", "--count", 2, "--database", url).split()[1:]
+    keys = [everything.tagging.join(code, 0.0) for code in invited]
+    for key in keys:
+        offer = everything.tagging.next(key, (), 100.0)
+        everything.tagging.sound(key, offer.ticket, 100.0)
+        everything.tagging.vote(key, Answer(offer.ticket, "text", "light on"), 200.0)
+    listed = run_tagger("list", "--database", url).splitlines()
+    assert [line.split()[:3] for line in listed] == [["0", "1", "1"], ["2", "1", "clips"]]
+    target = tmp_path / "out"
+    said = run("export", target, "--database", url, "--objects", objects)
+    assert said.startswith("0 train")
+    assert run("verify", target).startswith("0 1 clips")
+    assert "publish  valid           1 clips" in run("stats", "--database", url)
+    assert run_tagger("bar", 1, "--database", url) == "0 1 clips were judged anew\n"
+    assert "barred" in run_tagger("list", "--database", url)
+    with pytest.raises(DatasetError, match="nothing to export"):
+        run("export", tmp_path / "none", "--database", url, "--objects", objects)
+    assert run_tagger("admit", 1, "--database", url) == "0 1 clips were judged anew\n"
+    everything.engine.dispose()
+
+
+def run_tagger(*args: object) -> str:
+    return run(*args, group=tagger_group)

@@ -24,7 +24,8 @@ def speech_like(number: int, seconds: float) -> bytes:
     """Return FLAC of something with syllables, so that there is a waveform to see."""
     time_axis = np.arange(int(seconds * 16_000)) / 16_000
     envelope = np.abs(np.sin(2 * np.pi * (1.5 + number % 3) * time_axis)) ** 2
-    tone = np.sin(2 * np.pi * (180 + number) * time_axis) + 0.3 * np.sin(2 * np.pi * 950 * time_axis)
+    voice = np.sin(2 * np.pi * (180 + number) * time_axis)
+    tone = voice + 0.3 * np.sin(2 * np.pi * 950 * time_axis)
     return encode((9000 * envelope * tone).astype(np.int16), 16_000)
 
 
