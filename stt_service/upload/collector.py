@@ -71,6 +71,7 @@ class CollectorTarget(Target):
         self._client.close()
 
     def join(self, pseudonym: str, token: str) -> Answer:
+        """As :meth:`Target.join`: by invitation, or by work, which takes a while."""
         digest = hashlib.sha256(token.encode()).hexdigest()
         body = {"pseudonym": pseudonym, "token_sha256": digest}
         if self._invitation:
@@ -85,6 +86,7 @@ class CollectorTarget(Target):
         return self._ask("POST", "/v1/enrol", json=body)[0]
 
     def send(self, parcel: Parcel, token: str, still: Callable[[], bool]) -> Answer:
+        """As :meth:`Target.send`: one request, cut off before its end when consent ends."""
         boundary = secrets.token_hex(16)
         body = _body(parcel, boundary)
         headers = {
