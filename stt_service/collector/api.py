@@ -62,7 +62,13 @@ class EnrolBody(BaseModel):
 
 def make_app(collection: Collection, *, clock: Callable[[], float] = CLOCK) -> FastAPI:
     """Return the application: devices, taggers, those who watch over it."""
-    app = FastAPI(title="stt-service collector", version=__version__, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="stt-service collector",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # an address has one spelling
+    )
     metrics = Metrics(collection)
     app.add_middleware(Bounded)
     _add_errors(app)
