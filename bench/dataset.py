@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection as Transaction
-from sqlalchemy import Engine, func, insert, select, text
+from sqlalchemy import Engine, event, func, insert, select, text
 
 from stt_service.collector import tagging_next, tagging_people
 from stt_service.collector.database import open_engine
@@ -191,19 +191,42 @@ def next_clips(url: str, count: int) -> Iterator[tuple[object, ...]]:
             keys.append(tagging_people.join(connection, code, time.time()))
         old, new = (tagging_people.find(connection, key) for key in keys)
         _vote(connection, old.number, min(VOTED, count // 10))
-    kind = engine.dialect.name
     for who, tagger in (("a newcomer", new), ("somebody with 20,000 open votes", old)):
-        spent = []
-        for _ in range(SAMPLES):
-            with engine.begin() as connection:
-                begin = time.perf_counter()
-                held = tagging_next.assign(connection, tagger, (), time.time())
-                spent.append(1000 * (time.perf_counter() - begin))
-                assert held is not None
-                tagging_next.note_done(connection, held.ticket, right=None)
-        spent.sort()
-        figure = f"{statistics.median(spent):.1f} ms, p99 {spent[int(0.99 * len(spent))]:.1f} ms"
-        yield f"next clip, {kind}, {who}", count, figure
+        yield f"next clip, {engine.dialect.name}, {who}", count, timed(engine, tagger)
+
+
+def timed(engine: Engine, tagger: tagging_people.Tagger) -> str:
+    """Return how long somebody waits: for the query that finds a clip, and for all of it."""
+    queries, whole, cpu = [], [], []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def begun(*given: Any) -> None:  # noqa: ANN401 -- SQLAlchemy's
+        given[4].begun = time.perf_counter()
+
+    @event.listens_for(engine, "after_cursor_execute")
+    def done(*given: Any) -> None:  # noqa: ANN401
+        if "FROM tagging_clips" in given[2]:
+            queries.append(1000 * (time.perf_counter() - given[4].begun))
+
+    for _ in range(SAMPLES):
+        with engine.begin() as connection:
+            begin, used = time.perf_counter(), time.process_time()
+            held = tagging_next.assign(connection, tagger, (), time.time())
+            whole.append(1000 * (time.perf_counter() - begin))
+            cpu.append(1000 * (time.process_time() - used))
+            assert held is not None
+            tagging_next.note_done(connection, held.ticket, right=None)
+    event.remove(engine, "before_cursor_execute", begun)
+    event.remove(engine, "after_cursor_execute", done)
+    return (
+        f"query {_spread(queries)}; with lease and ticket {_spread(whole)}, "
+        f"of which {statistics.median(cpu):.1f} ms of our CPU"
+    )
+
+
+def _spread(values: list[float]) -> str:
+    values.sort()
+    return f"{statistics.median(values):.1f} ms (p99 {values[int(0.99 * len(values))]:.1f} ms)"
 
 
 def _vote(connection: Transaction, number: int, count: int) -> None:
