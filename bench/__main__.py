@@ -127,6 +127,16 @@ def microphone(limit: int | None) -> None:
 
 
 @bench.command()
+def pi() -> None:
+    """Operations and bytes of each model, and whether a Raspberry Pi is predicted to keep up."""
+    from bench.pi import run  # noqa: PLC0415 -- makes a model, which needs torch
+
+    for title, header, rows in run():
+        click.echo(f"\n{title}\n")
+        _show(header, rows)
+
+
+@bench.command()
 def stability() -> None:
     """How soon words are stable in long speech, and what that costs in errors."""
     from bench.stability import HEADER, run  # noqa: PLC0415
@@ -150,6 +160,24 @@ def rejection(limit: int | None) -> None:
     from bench.rejection import HEADER, run  # noqa: PLC0415
 
     _show(HEADER, run(limit))
+
+
+@bench.command()
+@click.option("--hours", default=24, show_default=True)
+def memory(hours: int) -> None:
+    """Resident memory after hours of audio, fed as fast as it is recognised."""
+    from bench.memory import HEADER, run  # noqa: PLC0415
+
+    _show(HEADER, run(hours))
+
+
+@bench.command()
+@click.option("--seconds", default=60.0, show_default=True)
+def idle(seconds: float) -> None:
+    """What a daemon to which nobody is connected sends to the network. Needs root and strace."""
+    from bench.idle import HEADER, run  # noqa: PLC0415
+
+    _show(HEADER, run(seconds))
 
 
 @bench.command()
@@ -198,6 +226,15 @@ def dataset(database: str | None, work: Path, clips: int, rows: int) -> None:
     found = [*measure.exports(url, work, clips)] if clips else []
     found += [*measure.next_clips(url, rows)] if rows else []
     _show(measure.HEADER, found)
+
+
+@bench.command()
+@click.option("--hours", default=1.0, show_default=True, help="Of speech, as fast as it goes.")
+def silence(hours: float) -> None:
+    """Whether any sound is written where nobody agreed: strace, then a search of the disk."""
+    from bench.silence import HEADER, run  # noqa: PLC0415
+
+    _show(HEADER, run(hours))
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ LAST_SECONDS = 3.0
 """For the last event to arrive."""
 PING, PONG = b"\x89\x04", b"\x8a\x84\0\0\0\0"
 """How a ping begins, and an answer to it, whose mask changes nothing."""
+TEXT = 0x81
+"""How a text message begins."""
 HANDSHAKE = (
     b"GET /v1/transcripts HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
     b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
@@ -46,9 +48,8 @@ class _Ear(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        if data.startswith(PING):  # pings come alone, and carry four bytes
-            self._transport.write(PONG + data[2:6])
-            data = data[6:]
+        if (at := data.find(PING)) >= 0:  # no text has such bytes
+            self._transport.write(PONG + data[at + 2 : at + 6])
         self.came.append((time.monotonic(), data))
 
     def seen(self) -> list[tuple[int, float]]:
@@ -57,15 +58,15 @@ class _Ear(asyncio.Protocol):
         for when, data in self.came:
             waiting += data
             while (message := _split(waiting)) is not None:
-                text, waiting = message
-                event = json.loads(text)
+                opcode, text, waiting = message
+                event = json.loads(text) if opcode == TEXT else {"type": "ping"}
                 if event["type"] == "partial":
                     found.append((int(event["utterance"]), when - event["end"]))
         return found
 
 
-def _split(data: bytes) -> tuple[bytes, bytes] | None:
-    """Return the first message and the rest, None where it is not whole; skips the handshake."""
+def _split(data: bytes) -> tuple[int, bytes, bytes] | None:
+    """Return the kind of the first message, the message, and the rest; None where it is cut."""
     if data.startswith(b"HTTP"):
         _, end, data = data.partition(b"\r\n\r\n")
         if not end:
@@ -77,7 +78,7 @@ def _split(data: bytes) -> tuple[bytes, bytes] | None:
         size, start = int.from_bytes(data[2:4], "big"), 4
     if len(data) < start + size:
         return None
-    return data[start : start + size], data[start + size :]
+    return data[0], data[start : start + size], data[start + size :]
 
 
 def _clients(port: int, pipe: Connection) -> None:
@@ -136,12 +137,6 @@ def main() -> None:
         after = resident_bytes()
         for one in sockets:
             one.close()
-    print(
-        sorted(len(client) for client in seen)[:5],
-        sorted(len(client) for client in seen)[-5:],
-        seen[0][:5],
-        seen[0][-3:],
-    )
     ages = 1000 * np.array([age for client in seen for _, age in client])
     complete = sum([number for number, _ in client] == list(range(count)) for client in seen)
     print(f"{count} events, {GOOD} good clients, {complete} with every event in order")
