@@ -1,0 +1,64 @@
+"""No consent, no sound: the daemon under strace, and a search of the whole disk after it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from bench.silence import holds, judge, prove
+
+TRACED = shutil.which("strace") is not None and (
+    subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], check=False).returncode == 0
+)
+needs_strace = pytest.mark.skipif(not TRACED, reason="strace cannot trace here: apt install strace")
+SECONDS = 60.0
+"""Of speech; `python -m bench silence --hours 24` takes a day's."""
+
+
+@pytest.mark.slow
+@needs_strace
+def test_without_a_consent_no_sound_is_written_and_nothing_sent() -> None:
+    """Not by the microphone's way, nor by a form of more than a megabyte."""
+    found = prove(SECONDS)
+    assert found.finals > 5
+    assert found.clean, found
+
+
+@pytest.mark.slow
+@needs_strace
+def test_with_a_consent_the_proof_notices() -> None:
+    """Else it would prove nothing."""
+    found = prove(SECONDS, consent=True)
+    assert not found.clean
+    assert any(name.endswith(".flac") for name in found.sound)
+
+
+def test_writes_and_connections_are_told_apart() -> None:
+    """Pipes, sockets and our own log are no files; this machine is no other machine."""
+    trace = (
+        'write(1<pipe:[77]>, "hello", 5) = 5',
+        '123 pwrite64(7</home/x/store.db>, "abc"..., 4096, 0) = 4096',
+        'write(9</home/x/store.db>, "abc", 4) = -1 ENOSPC (No space left on device)',
+        'write(2</home/x/errors0>, "log", 3) = 3',
+        'sendto(5<UNIX:[1]>, "READY=1", 7, 0, NULL, 0) = 7',
+        'connect(4, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("127.0.0.1")}, 16) = 0',
+        'connect(4, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("9.9.9.9")}, 16) = 0',
+        "write(3</tmp/half",
+    )
+    assert judge(trace) == ({"/home/x/store.db": 4096}, ("9.9.9.9",))
+
+
+def test_sound_is_found_as_it_is_and_packed(tmp_path: Path) -> None:
+    """In any file, and in none that has other sound."""
+    samples = np.random.default_rng(1).integers(-9000, 9000, 4000).astype(np.int16)
+    windows = samples[1000:1032][None]
+    (tmp_path / "raw").write_bytes(b"x" + samples.tobytes())
+    soundfile.write(tmp_path / "a.flac", samples, 16_000)
+    soundfile.write(tmp_path / "b.flac", samples[::-1], 16_000)
+    found = [holds(tmp_path / name, windows) for name in ("raw", "a.flac", "b.flac", "none")]
+    assert found == [True, True, False, False]
