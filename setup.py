@@ -16,6 +16,7 @@ EXTRAS = {
     "web": [],
     "bridges": [],
     "encryption": ["cryptography>=42"],
+    "s3": ["botocore>=1.36"],
     "collector": [
         "alembic>=1.13",
         "fsspec>=2024.6",
@@ -49,6 +50,9 @@ EXTRAS["dev"] = [
     "cryptography>=42",
     *EXTRAS["docs"],
     *EXTRAS["collector"],
+    *EXTRAS["s3"],
+    "boto3>=1.36",
+    "moto[server]>=5.0",
     "hypothesis>=6.100",
     "jiwer>=3.0",
     "mypy>=1.11",

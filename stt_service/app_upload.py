@@ -64,11 +64,15 @@ def open_worker(settings: Settings) -> Iterator[Worker]:
 
 def make_target(settings: Settings) -> Target:
     """Return where utterances go. Raises :exc:`ConfigError`."""
+    from stt_service.upload.bucket import SCHEME, BucketTarget
     from stt_service.upload.collector import CollectorTarget
 
     upload = settings.upload
     if upload.target == "none":
         raise ConfigError("upload.target is not set", "Set it to a collector's address")
+    if upload.target.startswith(SCHEME):
+        endpoint = None if upload.endpoint == "none" else upload.endpoint
+        return BucketTarget(upload.target, endpoint=endpoint, authority=_path(upload.authority))
     return CollectorTarget(
         upload.target,
         invitation=upload.invitation,

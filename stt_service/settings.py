@@ -213,7 +213,8 @@ class StoreSettings(_Section):
 class UploadSettings(_Section):
     """Where utterances go whose speakers let them leave, and when."""
 
-    target: Unset | Annotated[str, Field(pattern=r"^https?://", max_length=2000)]
+    target: Unset | Annotated[str, Field(pattern=r"^(https?|s3)://", max_length=2000)]
+    endpoint: Unset | Annotated[str, Field(pattern=r"^https?://", max_length=2000)]
     invitation: Annotated[str, Field(max_length=128)]
     authority: Unset | FilePath
     certificate: Unset | FilePath

@@ -64,3 +64,33 @@ def test_a_deletion_is_never_given_up(status: int | None) -> None:
     action = policy.after_deleting(Answer(status), 3, CHANCE)
     assert action.kind in ("later", "later-all")
     assert action.seconds > 0
+
+
+@given(st.one_of(st.none(), st.integers(100, 599)), st.integers(0, 10_000))
+def test_no_answer_loses_an_utterance(status: int | None, failures: int) -> None:
+    """Done is what was acknowledged, forgotten what was deleted there; what fails there waits."""
+    action = policy.after_sending(Answer(status, "why"), failures, CHANCE)
+    assert (action.kind == "done") == (status in (200, 201))
+    assert (action.kind == "forget") == (status == 410)
+    assert (action.seconds > 0) == action.kind.startswith("later")
+    if status is None or status >= 500:
+        assert action.kind.startswith("later")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (200, "done"),
+        (201, "done"),
+        (403, "stop"),
+        (409, "stop"),
+        (422, "stop"),
+        (429, "later-all"),
+        (503, "later-all"),
+        (500, "later"),
+        (None, "later-all"),
+    ],
+)
+def test_each_answer_to_joining(status: int | None, kind: str) -> None:
+    """Who is not let in tells its owner; who did not get through comes again."""
+    assert policy.after_joining(Answer(status, "why"), 0, CHANCE).kind == kind
