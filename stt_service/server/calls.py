@@ -6,6 +6,7 @@ worker thread ──hear, done──► Call ──► loop
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
@@ -14,6 +15,8 @@ from stt_service.errors import SttError
 from stt_service.events import Heard
 from stt_service.listener.api import Caller, Control, Wishes
 from stt_service.server.limits import MAX_EVENTS_WAITING
+
+logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
@@ -80,6 +83,15 @@ class Call:
     def fail(self, error: SttError) -> None:
         """End the results with an error of the client's side."""
         self._put(error)
+
+    def depends_on(self, task: asyncio.Task[None]) -> None:
+        """End the results with an error should a task die of a mistake in the program."""
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("a client's audio was not recognised", exc_info=error)
+            self._put(SttError("the server has made a mistake", "See its log, and report it"))
 
     async def results(self) -> AsyncIterator[Heard]:
         """Yield what is heard, to the end. Raises :exc:`SttError` where it fails on the way."""

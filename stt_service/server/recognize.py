@@ -97,6 +97,7 @@ class _Session:
         try:
             caller = await self._call.open(self._control, start.wishes())
             tasks.append(asyncio.create_task(self._feed(raw, caller)))
+            self._call.depends_on(tasks[0])
             if isinstance(first, bytes):
                 await self._inlet.put(first)
             else:

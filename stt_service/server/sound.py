@@ -7,7 +7,6 @@ loop ──put──► Inlet ──read──► header, samples, resampler ─
 from __future__ import annotations
 
 import asyncio
-import io
 import threading
 from collections import deque
 
@@ -17,6 +16,7 @@ from stt_service.audio.pipe import PipeSource, RawFormat
 from stt_service.audio.resample import mono_blocks
 from stt_service.errors import AudioError
 from stt_service.listener.api import Caller
+from stt_service.memory_file import memory_file
 from stt_service.server.limits import (
     AUDIO_AHEAD_SECONDS,
     MAX_MESSAGE_BYTES,
@@ -106,7 +106,7 @@ def feed_recording(data: bytes, caller: Caller, closed: threading.Event) -> None
 
     Raises :exc:`AudioError` for what cannot be read, and for one that is too long.
     """
-    with DecodedSource(io.BytesIO(data), "the recording") as source:
+    with DecodedSource(memory_file(data), "the recording") as source:
         if source.duration is not None:
             _check_length(source.duration)
         _feed(source, caller, closed, limit=MAX_UPLOAD_SECONDS)

@@ -131,6 +131,7 @@ class Uploads:
                 call.fail(error)
 
         feeding = asyncio.create_task(feed())
+        call.depends_on(feeding)
         heard: list[messages.Final | messages.Rejected] = []
         try:
             async for event in call.results():

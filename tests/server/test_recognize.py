@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from stt_service.listener.api import Wishes
-from stt_service.server import sound, upload
+from stt_service.server import recognize, sound, upload
 from tests.fakes_server import Stage
 from tests.server.conftest import eventually
 
@@ -150,6 +150,26 @@ def test_a_client_that_goes_while_it_is_let_in_is_forgotten(
     gone.set()
     eventually(lambda: bool(stage.control.callers))
     eventually(stage.control.callers[0].closed.is_set)
+
+
+@pytest.mark.parametrize("way", ["feed_stream", "feed_recording"])
+def test_a_mistake_of_ours_is_told_to_the_client(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, way: str
+) -> None:
+    """It does not wait for ever for a result that does not come; the log says more."""
+
+    def wrong(*_: object) -> None:
+        raise ValueError("a mistake")
+
+    monkeypatch.setattr(recognize if way == "feed_stream" else upload, way, wrong)
+    if way == "feed_stream":
+        with connect(stage.ws + "/v1/recognize") as socket:
+            socket.send('{"type": "start", "rate": 16000}')
+            assert rest(socket)[-1]["code"] == "refused"
+    else:
+        answer = httpx.post(stage.http + "/v1/transcribe", content=recording("WAV"))
+        assert answer.json()["message"] == "the server has made a mistake"
+    assert "ValueError: a mistake" in caplog.text
 
 
 def test_a_client_too_fast_is_made_to_wait(stage: Stage, audio: ClientConnection) -> None:
