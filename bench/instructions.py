@@ -1,0 +1,64 @@
+r"""How many instructions a Raspberry Pi executes for each second of audio, counted by qemu.
+
+    python -m bench.instructions --root PREFIX --packages SITE-PACKAGES --plugin libcount.so \
+        --recording SPEECH.wav --cpu cortex-a72 MODEL [--scorer FILE]
+
+PREFIX is the root of a Debian for arm64, with the files of ``/proc/cpuinfo`` and
+``/sys/devices/system/cpu`` that such a board has, since LiteRT looks there which kernels to take.
+A shorter and a longer piece of a recording are recognised: the difference leaves start-up out.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import click
+
+SHORT, LONG = 4, 12
+"""Seconds of the recording."""
+GUEST = Path(__file__).parent / "qemu/guest.py"
+
+
+@click.command()
+@click.option("--root", required=True, type=click.Path(path_type=Path))
+@click.option("--packages", required=True, help="Where the guest's Python finds everything.")
+@click.option("--plugin", required=True, type=click.Path(path_type=Path))
+@click.option("--recording", required=True, type=click.Path(path_type=Path))
+@click.option("--cpu", default="cortex-a72", show_default=True)
+@click.option("--scorer", type=click.Path(path_type=Path))
+@click.argument("model", type=click.Path(path_type=Path))
+def main(
+    root: Path,
+    packages: str,
+    plugin: Path,
+    recording: Path,
+    cpu: str,
+    scorer: Path | None,
+    model: Path,
+) -> None:
+    """Print millions of instructions for each second of audio."""
+    emulator = ["qemu-aarch64", "-cpu", cpu, "-L", str(root), "-plugin", str(plugin)]
+    for name, value in {
+        "PYTHONPATH": packages,
+        "PYTHONHASHSEED": "0",
+        "OPENBLAS_NUM_THREADS": "1",
+    }.items():
+        emulator += ["-E", f"{name}={value}"]
+    counts = []
+    for seconds in (SHORT, LONG):
+        guest = [str(GUEST), str(model), str(recording), str(seconds)]
+        done = subprocess.run(
+            [*emulator, str(root / "usr/bin/python3"), *guest, *([str(scorer)] if scorer else [])],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=True,
+        )
+        counts.append(int(re.findall(r"^instructions (\d+)", done.stderr, re.MULTILINE)[-1]))
+    click.echo(f"{cpu}: {(counts[1] - counts[0]) / (LONG - SHORT) / 1e6:.0f} million")
+
+
+if __name__ == "__main__":
+    main()
