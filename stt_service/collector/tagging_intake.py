@@ -95,6 +95,7 @@ def _new(connection: Connection, last: int) -> Sequence[Any]:
         .where(utterances.c.number > last - OVERLAP, clips.c.utterance.is_(None))
         .order_by(utterances.c.number)
         .limit(BATCH)
+        .with_for_update(read=True, key_share=True, of=utterances)  # none is deleted meanwhile
     )
     return connection.execute(query).all()
 

@@ -28,6 +28,7 @@ from sqlalchemy import (
     update,
 )
 
+from stt_service.collector.tables import utterances
 from stt_service.collector.tagging_people import Tagger
 from stt_service.collector.tagging_rules import gold_chance
 from stt_service.collector.tagging_tables import assignments, clips, votes
@@ -88,7 +89,7 @@ def assign(
         return Assignment(*current)
     gold = chance.random() < gold_chance(tagger.tagged)
     found = _known(connection, tagger, own, now, chance) if gold else None
-    if found is not None:
+    if found is not None and stays(connection, found):
         return _note(connection, tagger, found, now, gold=True)
     for _ in range(TRIES):
         found = _waiting(connection, tagger, own, now, chance) or _fresh(
@@ -96,7 +97,7 @@ def assign(
         )
         if found is None:
             return None
-        if _lease(connection, found, now):
+        if stays(connection, found) and _lease(connection, found, now):
             return _note(connection, tagger, found, now, gold=False)
     return None
 
@@ -109,6 +110,17 @@ def find(connection: Connection, tagger: Tagger, ticket: str) -> Assignment | No
         )
     ).one_or_none()
     return None if row is None else Assignment(*row)
+
+
+def stays(connection: Connection, utterance: str) -> bool:
+    """Keep an utterance from being deleted until the transaction ends; False when it has gone.
+
+    Before its clip is locked: a deletion takes them in this order, and would wait for us as we for
+    it. SQLite lets one in anyway.
+    """
+    query = select(utterances.c.id).where(utterances.c.id == utterance)
+    kept = query.with_for_update(read=True, key_share=True)
+    return connection.execute(kept).first() is not None
 
 
 def note_heard(connection: Connection, ticket: str, now: float) -> None:

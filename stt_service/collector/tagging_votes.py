@@ -53,20 +53,20 @@ class Answer:
 def answer(connection: Connection, tagger: Tagger, given: Answer, now: float) -> None:
     """Note an answer, or another one to the same ticket. Raises :exc:`TaggerError`."""
     held = tagging_next.find(connection, tagger, given.ticket)
-    if held is None:
+    if held is None or not tagging_next.stays(connection, held.utterance):
         raise TaggerError(410, "this clip is not in your hands any more", "Go on with the next")
+    _lock(connection, [held.utterance])
     _check(connection, held, given, now)
-    lock(connection, held.utterance)
     plain = normalise(given.text) if given.kind == "text" else ""
-    kind = GOLD if held.gold and given.kind != "skip" else given.kind
+    measures = held.gold and given.kind != "skip" and given.reason != "private"
+    kind = GOLD if measures else given.kind
     _replace(connection, tagger, held.utterance, given, kind, plain, now)
-    right = _measure(connection, held, given, plain) if held.gold else None
+    right = _measure(connection, held, plain) if measures else None
     tagging_next.note_done(connection, held.ticket, right=right)
     changed = _figures(connection, tagger, held, given, right)
-    if not held.gold:
-        if given.kind == "skip" and not held.done:
-            _put_back(connection, held.utterance)
-        rejudge(connection, [held.utterance])
+    if not held.gold and given.kind == "skip" and not held.done:
+        _put_back(connection, held.utterance)
+    rejudge(connection, [held.utterance])
     if changed:
         # All that this person ever said counts now, or does not count any more.
         rejudge(connection, clips_of(connection, tagger.number))
@@ -81,16 +81,18 @@ def _check(connection: Connection, held: Assignment, given: Answer, now: float) 
     seconds = connection.execute(
         select(clips.c.seconds).where(clips.c.utterance == held.utterance)
     ).scalar_one()
-    since = -1.0 if held.heard is None else now - held.heard
-    if held.heard is None or listening_left(seconds, since) > 0:
+    if held.heard is None or listening_left(seconds, now - held.heard) > 0:
         raise TaggerError(425, "it was not heard yet", "Hear it to the end first")
 
 
-def lock(connection: Connection, utterance: str) -> None:
-    """Keep others from changing a clip until the transaction ends, on every database."""
+def _lock(connection: Connection, names: list[str]) -> None:
+    """Keep others from judging clips until the transaction ends; SQLite lets one in anyway."""
     connection.execute(
-        update(clips).where(clips.c.utterance == utterance).values(voters=clips.c.voters)
-    )
+        select(clips.c.utterance)
+        .where(clips.c.utterance.in_(names))
+        .order_by(clips.c.utterance)
+        .with_for_update()
+    ).all()
 
 
 def _replace(
@@ -118,10 +120,8 @@ def _replace(
     )
 
 
-def _measure(connection: Connection, held: Assignment, given: Answer, plain: str) -> bool | None:
-    """Return whether the answer to a known clip is right; None for one that says nothing of it."""
-    if given.kind == "skip" or given.reason == "private":
-        return None
+def _measure(connection: Connection, held: Assignment, plain: str) -> bool:
+    """Return whether the answer to a known clip is right."""
     known = connection.execute(
         select(clips.c.text).where(clips.c.utterance == held.utterance)
     ).scalar_one()
@@ -161,8 +161,9 @@ def clips_of(connection: Connection, tagger: int) -> list[str]:
 
 def rejudge(connection: Connection, names: Iterable[str]) -> None:
     """Bring verdicts up to date with the votes that count now."""
-    rest = iter(names)
+    rest = iter(sorted(names))  # always in one order: two who lock wait, but not for each other
     while batch := list(islice(rest, BATCH)):
+        _lock(connection, batch)
         said = _counting(connection, batch)
         for utterance in batch:
             _judge(connection, utterance, said.get(utterance, []))

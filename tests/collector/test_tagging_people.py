@@ -96,6 +96,16 @@ def test_who_is_right_keeps_counting(stage: Stage, monkeypatch: pytest.MonkeyPat
     assert stage.next(careful) is None
 
 
+def test_a_known_clip_can_be_private(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then it is known no more, and who says so is not measured by it."""
+    (known,) = make_known(stage, 1)
+    anna = stage.join()
+    monkeypatch.setattr(tagging_next, "gold_chance", lambda _: 1.0)
+    assert stage.say(anna, kind="report", reason="private") == known
+    assert (stage.clip(known).state, stage.clip(known).gold) == ("invalid", False)
+    assert (stage.tagger(anna).right, stage.tagger(anna).wrong) == (0, 0)
+
+
 def test_a_reference_alone_makes_no_known_clip(stage: Stage) -> None:
     """Somebody has to agree; and what others agree on is known to nobody in particular."""
     name = stage.add(1)
