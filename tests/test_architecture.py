@@ -14,7 +14,7 @@ PACKAGE = ROOT / "stt_service"
 MAX_LINES = 350
 
 LAYERS = (
-    {"atomic", "closing", "errors", "events"},
+    {"atomic", "closing", "errors", "events", "memory_file"},
     {
         "__init__",
         "audio.api",

@@ -26,11 +26,20 @@ class DecodedSource(AudioSource):
     """What libsndfile reads. Its rate and channels are always those that the recording states."""
 
     def __init__(self, opened: bytes | BinaryIO, name: str) -> None:
-        """Open a path or a seekable stream; messages call it ``name``. Raises :exc:`AudioError`."""
+        """Open a path or a file that has a descriptor, which is then closed with this.
+
+        Messages call it ``name``. Raises :exc:`AudioError`.
+        """
         self._name = name
+        self._opened = None if isinstance(opened, bytes) else opened
         try:
-            self._file = soundfile.SoundFile(opened)
+            # By its descriptor, never as an object: see stt_service/memory_file.py.
+            self._file = soundfile.SoundFile(
+                opened if isinstance(opened, bytes) else opened.fileno(), closefd=False
+            )
         except (soundfile.LibsndfileError, OSError) as error:
+            if self._opened is not None:
+                self._opened.close()
             raise AudioError(
                 f"{name} is not a recording that can be read: {_reason(error)}",
                 "WAV, FLAC, Ogg and MP3 files can",
@@ -40,7 +49,7 @@ class DecodedSource(AudioSource):
             if self._file.frames == 0:
                 raise AudioError(f"{name} holds no samples", "Record it again")
         except AudioError:
-            self._file.close()
+            self.close()
             raise
         seconds = self._file.frames / self._file.samplerate
         self.duration = seconds if 0 < seconds <= MAX_HINT_SECONDS else None
@@ -64,6 +73,8 @@ class DecodedSource(AudioSource):
 
     def close(self) -> None:
         self._file.close()
+        if self._opened is not None:
+            self._opened.close()
 
 
 class FileSource(DecodedSource):

@@ -7,13 +7,14 @@ written to no disk that they did not name.
 
 from __future__ import annotations
 
-import io
+from contextlib import ExitStack
 from typing import BinaryIO
 
 from stt_service.audio.api import AudioSource
 from stt_service.audio.files import DecodedSource
 from stt_service.audio.pipe import COMPRESSED, HEAD_BYTES, PipeSource, RawFormat, read_whole
 from stt_service.errors import AudioError
+from stt_service.memory_file import memory_file
 
 MAX_SPOOLED_BYTES = 64 << 20
 """Of a compressed recording on standard input: an hour of speech as FLAC, which a board with
@@ -33,15 +34,18 @@ def open_pipe(
     kind = next((kind for magic, kind in COMPRESSED.items() if head.startswith(magic)), None)
     if kind is None:
         return PipeSource(stream, raw, name=name, head=head)
-    kept = io.BytesIO()
-    kept.write(head)
-    while part := stream.read(PART_BYTES):
-        if kept.tell() + len(part) > MAX_SPOOLED_BYTES:
-            raise AudioError(
-                f"{name} carries {kind} of more than {MAX_SPOOLED_BYTES >> 20} MiB, "
-                "which has to be in memory as a whole",
-                "Name the file instead, or pipe WAV",
-            )
-        kept.write(part)
-    kept.seek(0)
-    return DecodedSource(kept, name)
+    with ExitStack() as stack:
+        kept = stack.enter_context(memory_file())
+        kept.write(head)
+        while part := stream.read(PART_BYTES):
+            if kept.tell() + len(part) > MAX_SPOOLED_BYTES:
+                raise AudioError(
+                    f"{name} carries {kind} of more than {MAX_SPOOLED_BYTES >> 20} MiB, "
+                    "which has to be in memory as a whole",
+                    "Name the file instead, or pipe WAV",
+                )
+            kept.write(part)
+        kept.seek(0)
+        source = DecodedSource(kept, name)
+        stack.pop_all()  # from here on the source closes it
+        return source

@@ -7,7 +7,6 @@ without a row is left over from a crash.
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,6 +15,7 @@ import soundfile
 
 from stt_service.engine.api import Samples
 from stt_service.errors import StoreError
+from stt_service.memory_file import memory_file
 from stt_service.store.db import make_folder, sync_folder
 
 FOLDER = "audio"
@@ -27,9 +27,14 @@ MAX_BYTES = 64 << 20
 
 def encode(samples: Samples, rate: int) -> bytes:
     """Return mono int16 samples as FLAC, 16 bits; the same bytes for the same samples."""
-    memory = io.BytesIO()
-    soundfile.write(memory, samples, rate, format="FLAC", subtype="PCM_16")
-    return memory.getvalue()
+    with memory_file() as memory:
+        # By its descriptor, never as an object: see stt_service/memory_file.py.
+        with soundfile.SoundFile(
+            memory.fileno(), "w", rate, 1, "PCM_16", format="FLAC", closefd=False
+        ) as file:
+            file.write(samples)
+        memory.seek(0)
+        return memory.read()
 
 
 class SoundFolder:
