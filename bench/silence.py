@@ -38,14 +38,17 @@ CALLS += "renameat,renameat2,link,linkat,memfd_create,sendfile,copy_file_range,s
 CALLS += "process_vm_writev"
 WRITTEN_BYTES = 4096
 """That the daemon may write into files of its own: locks, whether it is muted."""
+MADE_UP = ("/proc", "/sys", "/dev/pts", "/dev/mqueue")
+NO_FILES = ("/dev/", "/proc/", "/memfd:")
+"""What has a path and is no file: the last is memory that only its process has."""
 WINDOW = 32
 """Samples in a row that are looked for: 2 ms, which no other file has by chance."""
 WINDOWS = 400
 CONTROL_SECONDS = 600.0
 """Of speech with a consent: the proof has to notice that."""
 PATIENCE = 60.0
-UPLOAD_SECONDS = 60.0
-"""Of sound in the recording that is sent: more than a megabyte, at which libraries use files."""
+UPLOAD_SECONDS = 40.0
+"""Of sound in what is sent: more than a megabyte, at which libraries use files."""
 HEADER = (
     "consent",
     "speech h",
@@ -57,7 +60,8 @@ HEADER = (
 )
 
 _LINE = re.compile(r"^(?:\d+ +)?(\w+)\((.*)\) += (-?\d+)")
-_FILE = re.compile(r"^\d+<(/[^>]*)>")
+_FILE = re.compile(r"^(?![12]<)\d+<(/[^>]*)>")
+"""But for standard output and standard error, wherever they lead: words, of ours and LiteRT's."""
 _ADDRESS = re.compile(r'sin6?_addr=.*?"([^"]*)"')
 
 
@@ -100,10 +104,11 @@ def speech(path: Path, seconds: float) -> NDArray[np.int16]:
     return np.stack(windows[::step])
 
 
-def prove(seconds: float, *, consent: bool = False) -> Found:
+def prove(seconds: float, *, consent: bool = False, places: Iterable[Path] = (Path("/"),)) -> Found:
     """Run the daemon on so much speech under strace; return what it did.
 
-    With ``consent`` it is given first: then the proof must fail, else it proves nothing.
+    Sound is looked for in ``places``, and where the daemon has its own. With ``consent`` it is
+    given first: then the proof must fail, else it proves nothing.
     """
     strace = shutil.which("strace")
     assert strace is not None, "apt install strace"
@@ -120,8 +125,9 @@ def prove(seconds: float, *, consent: bool = False) -> Found:
         finals = _listen(recording, home, (strace, "-f", "-qq", "-y", "-o", str(trace)))
         with trace.open(errors="replace") as lines:
             written, elsewhere = judge(lines)
-        changed = (path for path in _changed(begin) if path not in (trace, recording))
-        sound = tuple(str(path) for path in changed if holds(path, windows))
+        everywhere = _changed((home, *places), begin)
+        changed = (path for path in everywhere if path not in (trace, recording))
+        sound = tuple({str(path) for path in changed if holds(path, windows)})
         return Found(seconds, finals, written, elsewhere, sound)
 
 
@@ -167,29 +173,30 @@ def judge(lines: Iterable[str]) -> tuple[dict[str, int], tuple[str, ...]]:
                 elsewhere.add(address[1])
         elif call.startswith(("write", "pwrite")) and result > 0:
             file = _FILE.match(arguments)
-            if file is not None and not file[1].startswith(("/dev/", "/proc/")):
+            if file is not None and not file[1].startswith(NO_FILES):
                 written[file[1]] += result
-        elif call in ("sendfile", "copy_file_range", "splice", "memfd_create") and result >= 0:
+        elif call in ("sendfile", "copy_file_range", "splice") and result >= 0:
             written[f"{call}({arguments[:60]})"] += max(result, WRITTEN_BYTES + 1)
-    errors = [name for name in written if Path(name).name.startswith("errors")]
-    for name in errors:  # its standard error, which we have put into a file
-        del written[name]
     return dict(written), tuple(sorted(elsewhere))
 
 
-def _changed(since: float) -> Iterator[Path]:
-    """Yield all files on this machine that have changed, but for what the kernel makes up."""
-    for top in Path("/").iterdir():
-        if top.name in ("proc", "sys", "dev") or top.is_symlink():
-            continue
-        for folder, _, names in os.walk(top):
-            for name in names:
-                path = Path(folder, name)
-                try:
-                    if path.is_file() and path.stat().st_mtime >= since:
-                        yield path
-                except OSError:
-                    continue  # gone since, or nobody's
+def _changed(places: Iterable[Path], since: float) -> Iterator[Path]:
+    """Yield all files in these places that have changed, but for what the kernel makes up."""
+    left = list(places)
+    while left:
+        try:
+            found = list(os.scandir(left.pop()))
+        except OSError:
+            continue  # gone since, or nobody's
+        for one in found:
+            try:
+                if one.is_dir(follow_symlinks=False):
+                    if one.path not in MADE_UP:
+                        left.append(Path(one.path))
+                elif one.is_file(follow_symlinks=False) and one.stat().st_mtime >= since:
+                    yield Path(one.path)
+            except OSError:
+                continue
 
 
 def holds(path: Path, windows: NDArray[np.int16]) -> bool:
