@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -109,7 +110,9 @@ def invite(connection: Connection, now: int) -> str:
     """Return a new invitation, for one pseudonym."""
     code = secrets.token_hex(INVITATION_BYTES)
     connection.execute(
-        insert(invitations).values(code_sha256=_hash(code), expires=now + INVITATION_DAYS * DAY)
+        insert(invitations).values(
+            code_sha256=secret_hash(code), expires=now + INVITATION_DAYS * DAY
+        )
     )
     note(connection, "invited")
     return code
@@ -117,7 +120,9 @@ def invite(connection: Connection, now: int) -> str:
 
 def _use(connection: Connection, code: str, now: int) -> None:
     connection.execute(delete(invitations).where(invitations.c.expires < now))
-    gone = connection.execute(delete(invitations).where(invitations.c.code_sha256 == _hash(code)))
+    gone = connection.execute(
+        delete(invitations).where(invitations.c.code_sha256 == secret_hash(code))
+    )
     if gone.rowcount != 1:
         raise RefusedError(403, "this invitation is unknown or used", "Ask for another")
 
@@ -132,13 +137,8 @@ def bar(connection: Connection, pseudonym: str, *, barred: bool) -> bool:
     return bool(changed.rowcount)
 
 
-def contributor(connection: Connection, token: str) -> str:
-    """Return the pseudonym that a token belongs to. Raises :exc:`RefusedError`."""
-    found = connection.execute(
-        select(contributors.c.pseudonym, contributors.c.barred).where(
-            contributors.c.token_sha256 == _hash(token)
-        )
-    ).first()
+def admitted(found: Any) -> str:  # noqa: ANN401 -- a row of any query for both columns, or None
+    """Return the pseudonym of a row that a token was found in. Raises :exc:`RefusedError`."""
     if found is None:
         raise RefusedError(401, "this token is unknown", "Join first: POST /v1/enrol")
     if found.barred:
@@ -146,5 +146,6 @@ def contributor(connection: Connection, token: str) -> str:
     return str(found.pseudonym)
 
 
-def _hash(secret: str) -> str:
+def secret_hash(secret: str) -> str:
+    """Return what is kept of a token or an invitation."""
     return hashlib.sha256(secret.encode()).hexdigest()

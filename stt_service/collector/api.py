@@ -155,7 +155,8 @@ def _add_utterances(
     ) -> dict[str, str]:
         """Store an utterance; the same again is answered the same."""
         token = _credential(authorization, "bearer")
-        pseudonym = await run_in_threadpool(collection.intake.who, token)
+        now = int(clock())
+        opening = await run_in_threadpool(collection.intake.open, token, utterance, now)
         if places.locked():
             raise RefusedError(429, "many send at once", "Later", retry_after=RETRY_SECONDS)
         async with places:
@@ -167,12 +168,7 @@ def _add_utterances(
             meta = read_meta(parts["meta"])
             with metrics.receiving.time():
                 done = await run_in_threadpool(
-                    collection.intake.receive,
-                    pseudonym,
-                    utterance,
-                    meta,
-                    parts["sound"],
-                    int(clock()),
+                    collection.intake.receive, opening, meta, parts["sound"], now
                 )
         if not done.new:
             response.status_code = 200

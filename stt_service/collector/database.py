@@ -130,16 +130,20 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+_LOCK = text("SELECT pg_advisory_xact_lock(:number)")
+_NOTE = insert(audit)
+
+
 def lock(connection: Connection, name: str) -> None:
     """Keep others out of one utterance until the transaction ends; SQLite lets one in anyway."""
     if connection.dialect.name == "postgresql":
         number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
-        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+        connection.execute(_LOCK, {"number": number})
 
 
 def note(connection: Connection, action: str, subject: str = "") -> None:
     """Write a line of the audit log: what happened to which utterance, and to nobody."""
-    connection.execute(insert(audit).values(time=stamp(), action=action, subject=subject))
+    connection.execute(_NOTE, {"time": stamp(), "action": action, "subject": subject})
 
 
 def stamp() -> str:

@@ -1,6 +1,6 @@
 """One utterance in, stored once: checked, its sound written, then its row, then acknowledged.
 
-    body ──► parts ──► meta + FLAC ──► checks ──► object ──► row ──► 201
+    token ──► body ──► meta + FLAC ──► checks ──► object ──► row ──► 201
 
 A crash leaves at most an object without a row, which is swept; never a row without its object.
 """
@@ -8,21 +8,21 @@ A crash leaves at most an object without a row, which is swept; never a row with
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import BindParameter, Connection, Engine, bindparam, insert, literal, select
+from sqlalchemy.dialects import postgresql, sqlite
 
-from stt_service.collector.admission import DAY, contributor
+from stt_service.collector.admission import DAY, admitted, secret_hash
 from stt_service.collector.database import lock, note, reading, stamp, writing
 from stt_service.collector.objects import Objects, object_name
 from stt_service.collector.refusal import RefusedError
 from stt_service.collector.sound import check_sound
-from stt_service.collector.tables import days, tombstones, utterances
+from stt_service.collector.tables import contributors, days, tombstones, utterances
 
 Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 _TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
@@ -99,6 +99,29 @@ class Receipt:
     new: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What is there under an id already."""
+
+    audio_sha256: str
+    received: str
+
+    def receipt(self, name: str, meta: Meta) -> Receipt:
+        """Return its receipt, for the same sound. Raises :exc:`RefusedError`."""
+        if self.audio_sha256 != meta.audio_sha256:
+            raise _taken()
+        return Receipt(name, self.received, new=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Somebody who may send an utterance now."""
+
+    pseudonym: str
+    name: str
+    before: Stored | None
+
+
 def read_meta(raw: bytes) -> Meta:
     """Return the first part of a body. Raises :exc:`RefusedError` naming the field."""
     try:
@@ -121,32 +144,48 @@ class Intake:
         self._limits = limits
         self._texts = frozenset(texts)
 
-    def who(self, token: str) -> str:
-        """Return a token's pseudonym, before a body is read. Raises :exc:`RefusedError`."""
+    def open(self, token: str, name: str, now: int) -> Opening:
+        """Say whether a body may come, before it is read. Raises :exc:`RefusedError`."""
+        given = {"token": secret_hash(token), "name": name, "day": now // DAY}
         with reading(self._engine) as connection:
-            return contributor(connection, token)
+            found = connection.execute(_OPENING, given).first()
+        pseudonym = admitted(found)
+        assert found is not None  # or it would have been refused
+        before = _standing(found, pseudonym)
+        if before is None and (found.today or 0) >= self._limits.per_day:
+            raise _enough(self._limits.per_day, now)
+        return Opening(pseudonym, name, before)
 
-    def receive(self, pseudonym: str, name: str, meta: Meta, flac: bytes, now: int) -> Receipt:
+    def receive(self, opening: Opening, meta: Meta, flac: bytes, now: int) -> Receipt:
         """Store an utterance, or say that it is stored. Raises :exc:`RefusedError`."""
         self._check(meta, flac)
-        with reading(self._engine) as connection:
-            if (before := self._before(connection, pseudonym, name, meta)) is not None:
-                return before
+        name = opening.name
+        if opening.before is not None:
+            return opening.before.receipt(name, meta)
         check_sound(flac, meta.seconds, self._limits.seconds)
         place = object_name(name, meta.audio_sha256)
         self._objects.put(place, flac)
         with writing(self._engine) as connection:
             lock(connection, name)
-            if _is_buried(connection, name):
+            found = connection.execute(_NOW, {"name": name}).one()
+            if found.buried is not None:
                 # It was deleted in between; that is for ever, so nobody else can need the object.
                 self._objects.delete(place)
-            if (before := self._before(connection, pseudonym, name, meta)) is not None:
-                return before
-            contributor_day(connection, pseudonym, now, self._limits.per_day)
+            before = _standing(found, opening.pseudonym)
+            if before is not None:
+                return before.receipt(name, meta)
+            self._count(connection, opening.pseudonym, now)
             received = stamp()
-            connection.execute(insert(utterances).values(_row(pseudonym, name, meta, received)))
+            connection.execute(_STORE, _row(opening.pseudonym, name, meta, received))
             note(connection, "received", name)
         return Receipt(name, received, new=True)
+
+    def _count(self, connection: Connection, pseudonym: str, now: int) -> None:
+        """Count an utterance of today. Raises :exc:`RefusedError` when there were enough."""
+        given = {"pseudonym": pseudonym, "day": now // DAY, "utterances": 1}
+        given["most"] = self._limits.per_day
+        if connection.execute(_COUNT[connection.dialect.name], given).first() is None:
+            raise _enough(self._limits.per_day, now)
 
     def _check(self, meta: Meta, flac: bytes) -> None:
         if meta.consent.scope == "keep":
@@ -160,42 +199,70 @@ class Intake:
         if hashlib.sha256(flac).hexdigest() != meta.audio_sha256:
             raise RefusedError(422, "audio_sha256: the sound has another", "Send it again")
 
-    def _before(
-        self, connection: Connection, pseudonym: str, name: str, meta: Meta
-    ) -> Receipt | None:
-        """Return the receipt of one that is stored. Raises :exc:`RefusedError`."""
-        if _is_buried(connection, name):
-            raise RefusedError(410, "it was deleted", "Forget it")
-        found = connection.execute(
-            select(utterances.c.pseudonym, utterances.c.audio_sha256, utterances.c.received).where(
-                utterances.c.id == name
-            )
-        ).first()
-        if found is None:
-            return None
-        same = hmac.compare_digest(found.pseudonym, pseudonym)
-        if not (same and found.audio_sha256 == meta.audio_sha256):
-            raise RefusedError(409, "another utterance has this id", "Give it another")
-        return Receipt(name, found.received, new=False)
+
+_NAME: BindParameter[str] = bindparam("name")
+_STANDING = (
+    utterances.c.pseudonym.label("owner"),
+    utterances.c.audio_sha256,
+    utterances.c.received,
+    tombstones.c.number.label("buried"),
+)
+# Made once, and one question each: a statement costs what it takes to make it, and the way.
+_OPENING = (
+    select(
+        contributors.c.pseudonym,
+        contributors.c.barred,
+        days.c.utterances.label("today"),
+        *_STANDING,
+    )
+    .select_from(
+        contributors.outerjoin(
+            days, (days.c.pseudonym == contributors.c.pseudonym) & (days.c.day == bindparam("day"))
+        )
+        .outerjoin(utterances, utterances.c.id == _NAME)
+        .outerjoin(tombstones, tombstones.c.id == _NAME)
+    )
+    .where(contributors.c.token_sha256 == bindparam("token"))
+)
+_ONE = select(literal(1).label("one")).subquery()
+_NOW = select(*_STANDING).select_from(
+    _ONE.outerjoin(utterances, utterances.c.id == _NAME).outerjoin(
+        tombstones, tombstones.c.id == _NAME
+    )
+)
+_STORE = insert(utterances)
+# The two databases spell it alike; SQLAlchemy has it for each of them.
+_COUNT = {
+    dialect.dialect.name: dialect.insert(days)
+    .on_conflict_do_update(
+        index_elements=[days.c.pseudonym, days.c.day],
+        set_={"utterances": days.c.utterances + 1},
+        where=days.c.utterances < bindparam("most"),
+    )
+    .returning(days.c.utterances)
+    for dialect in (postgresql, sqlite)
+}
 
 
-def _is_buried(connection: Connection, name: str) -> bool:
-    query = select(tombstones.c.number).where(tombstones.c.id == name)
-    return connection.execute(query).first() is not None
+def _standing(found: Any, pseudonym: str) -> Stored | None:  # noqa: ANN401 -- any row with those
+    """Return what is stored under an id, by the same contributor. Raises RefusedError."""
+    if found.buried is not None:
+        raise RefusedError(410, "it was deleted", "Forget it")
+    if found.owner is None:
+        return None
+    if found.owner != pseudonym:
+        raise _taken()
+    return Stored(found.audio_sha256, found.received)
 
 
-def contributor_day(connection: Connection, pseudonym: str, now: int, most: int) -> None:
-    """Count an utterance of today. Raises :exc:`RefusedError` when there were enough."""
-    lock(connection, pseudonym)
-    today = (days.c.pseudonym == pseudonym) & (days.c.day == now // DAY)
-    count = connection.execute(select(days.c.utterances).where(today)).scalar()
-    if count is None:
-        connection.execute(insert(days).values(pseudonym=pseudonym, day=now // DAY, utterances=1))
-    elif count >= most:
-        wait = DAY - now % DAY
-        raise RefusedError(429, f"that were {most} today", "Go on tomorrow", retry_after=wait)
-    else:
-        connection.execute(update(days).where(today).values(utterances=count + 1))
+def _taken() -> RefusedError:
+    return RefusedError(409, "another utterance has this id", "Give it another")
+
+
+def _enough(most: int, now: int) -> RefusedError:
+    return RefusedError(
+        429, f"that were {most} today", "Go on tomorrow", retry_after=DAY - now % DAY
+    )
 
 
 def _row(pseudonym: str, name: str, meta: Meta, received: str) -> dict[str, object]:

@@ -43,7 +43,7 @@ def test_a_back_up_fills_another_collection(
     assert [other.sound(name) for name in IDS[:2]] == [full[name] for name in IDS[:2]]
     assert list(other.ids()) == IDS[:2]
     assert other.key == gathering.key
-    assert other.intake.who(device.token) == device.pseudonym
+    assert other.intake.open(device.token, "f" * 32, 0).pseudonym == device.pseudonym
     assert other.removal.delete(IDS[2], TOKEN) == gathering.removal.delete(IDS[2], TOKEN)
     assert other.sums() == gathering.sums()
     other.engine.dispose()
