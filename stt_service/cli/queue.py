@@ -90,11 +90,10 @@ def _status(settings: Settings, queue: Queue | None) -> dict[str, Any]:
             }
         )
     deliveries = queue.deliveries()
-    settled = {one.utterance for one in deliveries if one.state != "waiting"}
     pause = queue.paused()
     over = pause is not None and pause.until is not None and pause.until <= time.time()
     return found | {
-        "waiting": sum(kept.id not in settled for kept in queue.leaving()),
+        "waiting": queue.waiting(time.time()),
         "sent": sum(day.utterances for day in queue.left_home()),
         "quarantined": [asdict(one) for one in deliveries if one.state == "quarantined"],
         "pause": None if pause is None or over else asdict(pause),

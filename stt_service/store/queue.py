@@ -10,6 +10,7 @@ Everything is in the store's database, so that it goes on after a power cut wher
 
 from __future__ import annotations
 
+import json
 import secrets
 import sqlite3
 from collections.abc import Sequence
@@ -18,13 +19,20 @@ from datetime import UTC, datetime
 
 from stt_service.store.consent import Consent, Entry, Ledger, Scope, fold
 from stt_service.store.db import Database
-from stt_service.store.kept import Grace, Kept
+from stt_service.store.kept import HOUR, Grace, Kept
 from stt_service.store.rows import was_sent
 from stt_service.store.utterances import Utterances
 
 TOKEN_BYTES = 32
 LEAVING: tuple[Scope, ...] = ("upload", "publish")
 """Scopes under which an utterance may leave, each wider than the one before."""
+
+READY = """SELECT id FROM utterances LEFT JOIN deliveries ON deliveries.utterance = id
+    WHERE consent IN (SELECT value FROM json_each(:consents))
+    AND (review = 'accepted' OR (review IS NULL AND :unreviewed)) AND saved <= :saved_by
+    AND (state IS NULL OR (state = 'waiting' AND next <= :tried_by))
+    ORDER BY number"""
+"""Ready: a live consent goes that far, not rejected, its grace over, not tried too soon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,19 +114,26 @@ class Queue:
 
     def next(self, now: float) -> Kept | None:
         """Return the oldest utterance that may leave now, None where there is none."""
-        known = {one.utterance: one for one in self.deliveries()}
-        for kept in self.leaving():
-            delivery = known.get(kept.id)
-            if delivery is None or (delivery.state == "waiting" and delivery.next <= now):
+        for name in self._ready(now, tried_by=now):
+            kept = self._utterances.find(name)
+            if kept is not None and kept.readable:
                 return kept
         return None
 
-    def leaving(self) -> list[Kept]:
-        """Return all that review and consent let leave, oldest first, those included that have."""
+    def waiting(self, now: float) -> int:
+        """Return how many may leave and have not, those included that wait after a failure."""
+        return len(self._ready(now, tried_by=float("inf")))
+
+    def _ready(self, now: float, *, tried_by: float) -> list[str]:
+        """Return the ids of all that are ready to leave, oldest first."""
         with self._database.reading() as connection:
-            entries = Ledger.read(connection)
-        found = self._utterances.leaving(self._grace)
-        return [kept for kept in found if _permission(entries, kept) is not None]
+            values = {
+                "consents": json.dumps(list(_permissions(Ledger.read(connection)))),
+                "unreviewed": self._grace.unreviewed,
+                "saved_by": now - self._grace.hours * HOUR,
+                "tried_by": tried_by,
+            }
+            return [row[0] for row in connection.execute(READY, values)]
 
     def earliest(self) -> float | None:
         """Return when the next of those that wait is to be tried."""
@@ -133,7 +148,7 @@ class Queue:
         From here on a withdrawal leaves a tombstone for it.
         """
         with self._database.writing() as connection:
-            permission = _permission(Ledger.read(connection), kept)
+            permission = _permissions(Ledger.read(connection)).get(kept.consent)
             if permission is None or not _is_there(connection, kept.id):
                 return None
             connection.execute(
@@ -149,7 +164,7 @@ class Queue:
             return (
                 _is_there(connection, kept.id)
                 and was_sent(connection, kept.id)
-                and _permission(Ledger.read(connection), kept) is not None
+                and _permissions(Ledger.read(connection)).get(kept.consent) is not None
             )
 
     # -- what came of it
@@ -266,24 +281,26 @@ class Queue:
             return [LeftHome(*row) for row in connection.execute(query)]
 
 
-def _permission(entries: list[Entry], kept: Kept) -> Permission | None:
-    """Return the consent under which an utterance was saved, no wider than what holds now.
+def _permissions(entries: list[Entry]) -> dict[str, Permission]:
+    """Return under which consents, by their ids, an utterance may leave now: as each was given.
 
-    None where either does not let it leave, or where there was a withdrawal in between: giving
-    anew begins a new pseudonym.
+    A scope is no wider than what holds now. None of those before a withdrawal is among them:
+    giving anew begins a new pseudonym.
     """
     standing = fold(entries)
-    live = standing.guest if kept.actor == "guest" else standing.owner
-    given = next((one for one in entries if one.hash == kept.consent), None)
-    if live is None or given is None or given.pseudonym != live.pseudonym:
-        return None
-    if live.scope not in LEAVING or given.scope not in LEAVING:
-        return None
-    narrower = LEAVING[min(LEAVING.index(live.scope), LEAVING.index(given.scope))]
-    consent = Consent(
-        given.hash, given.actor, narrower, given.pseudonym, given.time, given.text_version
-    )
-    return Permission(consent, given.text_sha256)
+    found = {}
+    for given in entries:
+        live = standing.guest if given.actor == "guest" else standing.owner
+        if live is None or given.action != "give" or given.pseudonym != live.pseudonym:
+            continue
+        if live.scope not in LEAVING or given.scope not in LEAVING:
+            continue
+        narrower = LEAVING[min(LEAVING.index(live.scope), LEAVING.index(given.scope))]
+        consent = Consent(
+            given.hash, given.actor, narrower, given.pseudonym, given.time, given.text_version
+        )
+        found[given.hash] = Permission(consent, given.text_sha256)
+    return found
 
 
 def _is_there(connection: sqlite3.Connection, name: str) -> bool:
