@@ -128,6 +128,7 @@ def test_a_day_has_an_end(device: Device, gathering: Collection) -> None:
     answer = device.put(secrets.token_hex(16), other, meta_of(other, TOKEN))
     assert answer.status_code == 429
     assert 0 < int(answer.headers["Retry-After"]) <= 86_400
+    assert len(files(gathering)) == 1  # or refused sound would fill the disk
 
 
 def test_its_token_deletes_an_utterance_and_nothing_else_does(
