@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import random
-import resource
 import shutil
 import statistics
 import time
@@ -141,8 +140,13 @@ def _export(url: str, folder: str, target: str, layout: Layout, pipe: Connection
     begin, cpu = time.monotonic(), time.process_time()
     export(Path(target), DatabaseSource(engine, Folder(Path(folder))), Plan(layout))
     taken = time.monotonic() - begin
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    pipe.send((taken, time.process_time() - cpu, used.ru_maxrss / 1024))
+    pipe.send((taken, time.process_time() - cpu, _peak()))
+
+
+def _peak() -> float:
+    """Return MiB of this process at most; getrusage says that of its parent, if it was larger."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def exported(url: str, work: Path, layout: Layout) -> tuple[float, float, float]:
