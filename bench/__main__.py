@@ -90,6 +90,18 @@ def collector(database: str, workers: int, clients: int, seconds: float) -> None
 
 
 @bench.command()
+@click.option("--utterances", default=10_000, show_default=True)
+@click.option("--kills", default=500, show_default=True, help="Of worker and collector.")
+@click.option("--withdrawals", default=200, show_default=True, help="At random moments.")
+@click.option("--seed", default=1, show_default=True)
+def collection(utterances: int, kills: int, withdrawals: int, seed: int) -> None:
+    """Whether all arrives once over a bad line, and all that is withdrawn is gone."""
+    from bench.collection import HEADER, run  # noqa: PLC0415 -- needs the extra `collector`
+
+    _show(HEADER, run(utterances, kills, withdrawals, seed))
+
+
+@bench.command()
 @click.argument("weights", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 def variants(weights: tuple[Path, ...]) -> None:
     """Networks side by side, each as int8 and as float32: size, processor time, errors."""
@@ -160,6 +172,15 @@ def rejection(limit: int | None) -> None:
     from bench.rejection import HEADER, run  # noqa: PLC0415
 
     _show(HEADER, run(limit))
+
+
+@bench.command()
+@click.option("--seconds", default=60.0, show_default=True, help="For each row.")
+def processor(seconds: float) -> None:
+    """Processor time of a daemon with a microphone, in silence and while speech flows."""
+    from bench.processor import HEADER, run  # noqa: PLC0415 -- needs PulseAudio
+
+    _show(HEADER, run(seconds))
 
 
 @bench.command()
