@@ -174,12 +174,14 @@ def hear(ears: Sequence[Ear], speak: Callable[[], None]) -> list[Take]:
         return Take(ear.candidate, quiet, spoken, loudness(quiet, spoken, RATE))
 
     limit = last + round(SPEAK_SECONDS * RATE)
-    _wait(
-        able,
-        lambda ear: len(ear) >= limit or has_spoken(take(ear).loudness),
-        SPEAK_SECONDS + LATE_SECONDS,
-        enough=any,
-    )
+
+    def over(ear: Ear) -> bool:
+        return len(ear) >= limit or has_spoken(take(ear).loudness)
+
+    _wait(able, over, SPEAK_SECONDS + LATE_SECONDS, enough=any)
+    # Some deliver later than others, and are to have heard as much.
+    heard = max((len(ear) for ear in able if over(ear)), default=0)
+    _wait(able, lambda ear: len(ear) >= heard, LATE_SECONDS)
     return [take(ear) for ear in able]
 
 
