@@ -1,4 +1,4 @@
-"""A daemon that nobody talks to sends nothing to the network: strace and the kernel are witnesses."""
+"""A daemon that nobody talks to sends nothing to the network: strace and the kernel say so."""
 
 from __future__ import annotations
 
