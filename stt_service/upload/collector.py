@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,10 @@ class CollectorTarget(Target):
 
         Raises :exc:`ConfigError` for what is no address or no certificate.
         """
-        address = httpx.URL(url)
+        try:
+            address = httpx.URL(url)
+        except httpx.InvalidURL as error:
+            raise ConfigError(f"upload.target: {url!r}: {error}", "Write https://HOST") from error
         local = address.host in ("localhost", "127.0.0.1", "::1")
         if address.scheme not in ("http", "https") or not address.host:
             raise ConfigError(f"upload.target: {url!r} is no address", "Write https://HOST")
@@ -52,19 +56,21 @@ class CollectorTarget(Target):
         self.name = str(address.copy_with(userinfo=b""))
         self._invitation = invitation
         try:
-            context = httpx.create_ssl_context(
-                verify=str(authority) if authority else True,
-                cert=str(certificate) if certificate else None,
-            )
+            context = ssl.create_default_context(cafile=authority)
+            if certificate is not None:
+                context.load_cert_chain(certificate)
         except OSError as error:
-            raise ConfigError(f"upload: a certificate cannot be read: {error}") from error
+            raise ConfigError(
+                f"upload.authority or upload.certificate cannot be used: {error}",
+                "Name files in PEM format",
+            ) from error
         self._client = httpx.Client(
             base_url=address,
             timeout=SECONDS,
             verify=context,
             transport=transport,
             trust_env=False,
-            headers={"User-Agent": f"stt-service/{__version__}"},
+            headers={"User-Agent": f"stt-service/{__version__}", "Accept-Encoding": "identity"},
         )
 
     def close(self) -> None:
@@ -107,17 +113,28 @@ class CollectorTarget(Target):
 
     def _ask(self, method: str, path: str, **more: Any) -> tuple[Answer, dict[str, Any]]:  # noqa: ANN401 -- httpx's
         try:
-            answer = self._client.request(method, path, **more)
+            with self._client.stream(method, path, **more) as answer:
+                text = _bounded(answer)
         except httpx.HTTPError as error:
             return Answer(None, str(error) or type(error).__name__), {}
         try:
-            found = json.loads(answer.content[:MAX_ANSWER])
-        except ValueError:
+            found = json.loads(text)
+        except (ValueError, RecursionError):
             found = {}
         if not isinstance(found, dict):
             found = {}
         reason = str(found.get("error", answer.reason_phrase))[:200]
         return Answer(answer.status_code, reason, _retry_after(answer)), found
+
+
+def _bounded(answer: httpx.Response) -> bytes:
+    """Return the beginning of an answer's body; what is longer is none that is meant for us."""
+    text = bytearray()
+    for piece in answer.iter_raw(PIECE):  # not unpacked: a small one may become a large one
+        text += piece
+        if len(text) > MAX_ANSWER:
+            break
+    return bytes(text[:MAX_ANSWER])
 
 
 def _retry_after(answer: httpx.Response) -> float | None:
