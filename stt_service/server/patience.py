@@ -38,6 +38,17 @@ class PatientProtocol(H11Protocol):
         elif self.timeout_keep_alive_task is None:
             self._wait()
 
+    def send_400_response(self, msg: str) -> None:
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            # The head was right and what follows is not: the answer under way has nowhere to go.
+            cycle.disconnected = True
+            cycle.message_event.set()
+            if cycle.response_started:
+                self.transport.abort()
+                return
+        super().send_400_response(msg)
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
         super().connection_lost(exc)

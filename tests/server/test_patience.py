@@ -106,3 +106,13 @@ def test_a_body_too_large_is_refused(client: socket.socket) -> None:
     client.sendall(HEAD + b"Content-Length: 1000000000\r\n\r\n")
     client.sendall(bytes(MAX_BODY_BYTES + 1))
     assert b" 413 " in client.recv(4096)
+
+
+def test_rubbish_after_a_good_head_is_no_error_of_ours(
+    client: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The request is being answered already when its body proves to be wrong."""
+    client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzzzz\r\n")
+    assert b" 400 " in client.recv(4096)
+    assert is_cut(client)
+    assert [one for one in caplog.records if one.levelname == "ERROR"] == []
