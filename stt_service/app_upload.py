@@ -62,6 +62,13 @@ def open_worker(settings: Settings) -> Iterator[Worker]:
         yield Worker(queue, utterances, target, make_rules(settings), is_metered)
 
 
+def network_is_metered() -> bool | None:
+    """Return whether the network costs money by the byte, None where nobody knows."""
+    from stt_service.upload.metered import is_metered
+
+    return is_metered()
+
+
 def make_target(settings: Settings) -> Target:
     """Return where utterances go. Raises :exc:`ConfigError`."""
     from stt_service.upload.bucket import SCHEME, BucketTarget

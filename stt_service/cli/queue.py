@@ -64,6 +64,8 @@ def status(context: Context, *, state_dir: str | None, as_json: bool) -> None:
         until = pause["until"]
         wait = "until `stt-service queue resume`" if until is None else f"for {_span(until)}"
         click.echo(f"paused {wait}: {pause['reason']}")
+    network = {True: "metered", False: "not metered", None: "unknown to NetworkManager"}
+    click.echo(f"network: {network[found['metered']]}")
     click.echo(f"{found['waiting']} wait, {found['sent']} were sent")
     for one in found["quarantined"]:
         click.echo(f"not taken: {one['utterance']}  {one['reason']}")
@@ -77,8 +79,13 @@ def status(context: Context, *, state_dir: str | None, as_json: bool) -> None:
 
 
 def _status(settings: Settings, queue: Queue | None) -> dict[str, Any]:
+    from stt_service.app_upload import network_is_metered  # noqa: PLC0415
+
     target = settings.upload.target
-    found: dict[str, Any] = {"target": None if target == "none" else target}
+    found: dict[str, Any] = {
+        "target": None if target == "none" else target,
+        "metered": network_is_metered(),
+    }
     if queue is None:
         return (
             found

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 
 SECONDS = 5.0
 """That the system's bus may take."""
 NAME = "org.freedesktop.NetworkManager"
-QUESTION = ("get-property", NAME, "/org/freedesktop/NetworkManager", NAME, "Metered")
-METERED = ("u 1", "u 3")
-"""Yes, and probably yes."""
+QUESTION = ("--system", "get-property", NAME, "/org/freedesktop/NetworkManager", NAME, "Metered")
+ANSWERS = {"u 1": True, "u 2": False, "u 3": True, "u 4": False}
+"""Yes, no, probably yes, probably no; 0 is unknown. See NMMetered in NetworkManager's manual."""
 
 
-def is_metered() -> bool:
-    """Return whether it does; what is not known counts as free."""
-    busctl = shutil.which("busctl")
-    if busctl is None:
-        return False
+def is_metered(program: str = "busctl", question: Sequence[str] = QUESTION) -> bool | None:
+    """Return whether it does; None where nobody knows."""
+    found = shutil.which(program)
+    if found is None:
+        return None
     try:
         done = subprocess.run(
-            [busctl, "--system", *QUESTION],
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
+            [found, *question], capture_output=True, text=True, timeout=SECONDS, check=False
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0 and done.stdout.strip() in METERED
+    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
+        return None
+    return ANSWERS.get(done.stdout.strip()) if done.returncode == 0 else None

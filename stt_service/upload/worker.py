@@ -64,7 +64,7 @@ class Worker:
     utterances: Utterances
     target: Target
     rules: Rules = field(default_factory=Rules)
-    is_metered: Callable[[], bool] = lambda: False
+    is_metered: Callable[[], bool | None] = lambda: None
     clock: Callable[[], float] = time.time
     local: Callable[[], datetime] = lambda: datetime.now().astimezone()
     chance: random.Random = field(default_factory=random.SystemRandom)
