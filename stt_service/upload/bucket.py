@@ -9,6 +9,7 @@ programs for S3 look for them: the environment, ``~/.aws``, the machine's role.
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 from collections.abc import Callable
@@ -46,10 +47,30 @@ class BucketTarget(Target):
             raise ConfigError(f"upload.target: {url!r} is no bucket", "Write s3://BUCKET/PREFIX")
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self.name = url
-        self._client, self._errors = _connect(endpoint, authority)
+        if importlib.util.find_spec("botocore") is None:
+            raise ConfigError(
+                "a bucket needs the library botocore", "pip install 'stt-service[s3]'"
+            )
+        self._how = (endpoint, authority)
+        self._opened: tuple[Any, Any] | None = None
 
     def close(self) -> None:
-        self._client.close()
+        if self._opened is not None:
+            self._opened[0].close()
+
+    def _open(self) -> tuple[Any, Any]:
+        # Not before something is sent: looking for keys may ask the network.
+        if self._opened is None:
+            self._opened = _connect(*self._how)
+        return self._opened
+
+    @property
+    def _client(self) -> Any:  # noqa: ANN401 -- the library has no types
+        return self._open()[0]
+
+    @property
+    def _errors(self) -> Any:  # noqa: ANN401
+        return self._open()[1]
 
     def join(self, pseudonym: str, token: str) -> Answer:  # noqa: ARG002 -- a bucket has no members
         return Answer(200)
@@ -162,14 +183,10 @@ class _Watched(io.BytesIO):
 
 def _connect(endpoint: str | None, authority: Path | None) -> tuple[Any, Any]:
     """Return a client and its module of errors. Raises :exc:`ConfigError`."""
-    try:
-        import botocore.exceptions  # noqa: PLC0415 -- an extra
-        import botocore.session  # noqa: PLC0415
-        from botocore.config import Config  # noqa: PLC0415
-    except ImportError as error:
-        raise ConfigError(
-            "a bucket needs the library botocore", "pip install 'stt-service[s3]'"
-        ) from error
+    import botocore.exceptions  # noqa: PLC0415 -- an extra
+    import botocore.session  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+
     session = botocore.session.get_session()
     config = Config(
         connect_timeout=SECONDS,

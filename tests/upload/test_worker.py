@@ -176,7 +176,7 @@ def test_a_bad_line_loses_and_doubles_nothing(
         proxy.close()
     assert collector.collection.sums().utterances == 0
     assert {one.utterance for one in device.queue.receipts()} == {one.id for one in kept}
-    assert sum(proxy.met.values()) >= 1
+    assert sum(proxy.met.values()) > 5
 
 
 def test_voices_do_not_travel_unprotected() -> None:
