@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -36,6 +37,22 @@ def hearing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     one.wait_for("READY=1")
     yield one
     one.close()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_under_way(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What one test has said is heard before the next one listens."""
+    yield
+    if "hearing" in request.fixturenames:
+        one, before = request.getfixturevalue("hearing"), -1.0
+        while (now := _heard(one)) != before:
+            before = now
+            time.sleep(0.3)
+
+
+def _heard(one: Running) -> float:
+    counts = httpx.get(one.url + "/v1/status", timeout=PATIENCE).json()["counts"]
+    return float(counts["audio_seconds_total"])
 
 
 def messages_until(socket: Any, kind: str) -> list[dict[str, Any]]:
