@@ -32,15 +32,21 @@ async function ask(method, path, body) {
   return answer.headers.get("Content-Type")?.startsWith("audio/") ? answer.arrayBuffer() : answer.json();
 }
 
-// Runs something that asks, and says why it was refused.
-async function trying(run) {
-  try {
-    await run();
-    view.showAnswer("");
-  } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    view.showAnswer(error.message);
-  }
+let queue = Promise.resolve();
+
+// Runs something that asks, after what was begun before, and says why it was refused: a key that is
+// pressed while the last one is still being carried out is meant for the utterance that comes.
+function trying(run) {
+  queue = queue.catch(() => {}).then(async () => {
+    try {
+      await run();
+      view.showAnswer("");
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      view.showAnswer(error.message);
+    }
+  });
+  return queue;
 }
 
 async function look() {
@@ -198,7 +204,10 @@ const keys = {
 document.addEventListener("keydown", (event) => {
   if (event.repeat || event.ctrlKey || event.metaKey || event.altKey || $("sure").open) return;
   if (event.target === $("words")) {
-    if (event.key === "Enter") trying(() => decide("accepted").then(() => $("clip").focus()));
+    if (event.key === "Enter") {
+      $("clip").focus();
+      trying(() => decide("accepted"));
+    }
     if (event.key === "Escape") $("clip").focus();
     return;
   }
