@@ -18,8 +18,8 @@ TRACED = shutil.which("strace") is not None and (
 needs_strace = pytest.mark.skipif(not TRACED, reason="strace cannot trace here: apt install strace")
 SECONDS = 60.0
 """Of speech; `python -m bench silence --hours 24` takes a day's, and searches the whole disk."""
-PLACES = tuple(map(Path, ("/tmp", "/var/tmp", "/dev/shm", "/run")))
-"""Where programs put what they mean to remove."""
+PLACES = tuple(map(Path, ("/var/tmp", "/dev/shm", "/run")))
+"""Where programs put what they mean to remove; /tmp is the daemon's own folder meanwhile."""
 
 
 @pytest.mark.slow
