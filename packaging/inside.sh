@@ -89,6 +89,7 @@ consented || fail "the consent is lost"
 
 apt purge stt-service
 cat /tmp/apt.log | grep -i -E 'withdraw|deleted' | sed 's/^/    /'
+! grep -q 'without a withdrawal' /tmp/apt.log || fail "consent was not withdrawn first"
 [ ! -e $STATE ] && [ ! -e /etc/stt-service ] || fail "something is left: $(ls -d $STATE /etc/stt-service)"
 ! systemctl is-active --quiet stt-service || fail "it still runs"
 ok "after a purge, which asked nothing, there is nothing left"
