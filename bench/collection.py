@@ -26,6 +26,7 @@ import numpy as np
 from bench.fault_proxy import FaultProxy
 from stt_service.collector.collection import Collection
 from stt_service.collector.intake import Limits
+from stt_service.collector.removal import GRACE_SECONDS
 from stt_service.collector.serve import Plan, open_collection
 from stt_service.errors import SttError
 from stt_service.events import Transcript
@@ -70,7 +71,10 @@ def run(utterances: int, kills: int, withdrawals: int, seed: int) -> Iterable[Ro
         yield "utterances asked back in them", len(stage.receipts()) - before
         time.sleep(SETTLED_SECONDS)
         yield "still there in the end", stage.collection.sums().utterances
-        yield "sound files still there in the end", len(list(stage.collection.objects.names()))
+        yield "sound files of killed requests", len(list(stage.collection.objects.names()))
+        # What the collector sweeps away by itself, later.
+        list(stage.collection.removal.sweep(now=time.time() + 2 * GRACE_SECONDS))
+        yield "sound files after the sweep", len(list(stage.collection.objects.names()))
         yield "receipts", len(stage.receipts())
         yield "seconds of the withdrawals", f"{time.perf_counter() - began:.0f}"
         yield "faults of the line", ", ".join(f"{n} {name}" for name, n in stage.proxy.met.items())

@@ -17,5 +17,5 @@ def test_all_arrives_once_and_all_that_is_withdrawn_is_gone() -> None:
     assert found["stored exactly once, bytes equal"] == 12
     assert found["worker and collector killed"] >= 3
     assert found["still there in the end"] == 0
-    assert found["sound files still there in the end"] == 0
+    assert found["sound files after the sweep"] == 0
     assert found["receipts"] == 12 + found["utterances asked back in them"]
