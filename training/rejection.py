@@ -24,7 +24,7 @@ from training.trials import Trial
 
 ACCEPTED = 0.95
 """Share of understood commands that are accepted at least."""
-LET_IN = {"speech": 0.15, "babble": 0.15, "music": 0.04, "noise": 0.03}
+LET_IN = {"speech": 0.1, "babble": 0.15, "music": 0.02, "noise": 0.015}
 """Share of other sounds that may be accepted; more commands are where there is room for it."""
 GRAMMARS = ("digits", "home", "control")
 """Of the library: strings of small words, many sentences, single words."""
