@@ -42,6 +42,13 @@ class Objects(ABC):
         """Delete an object; one that is not there is deleted. Raises :exc:`CollectorError`."""
 
     @abstractmethod
+    def delete_all(self, utterance: str) -> None:
+        """Delete all objects of an utterance, also what a crash has left of it.
+
+        Raises :exc:`CollectorError`.
+        """
+
+    @abstractmethod
     def names(self) -> Iterator[tuple[str, float]]:
         """Yield all names, of half-written ones too, and when each was written.
 
@@ -81,6 +88,15 @@ class Folder(Objects):
             path.unlink(missing_ok=True)
             if path.parent.is_dir():
                 _sync(path.parent)
+
+    def delete_all(self, utterance: str) -> None:
+        folder = self._folder / utterance[:2]
+        with _told(folder):
+            for pattern in (f"{utterance}-*", f".{utterance}-*"):  # whole ones, half-written ones
+                for path in folder.glob(pattern):
+                    path.unlink(missing_ok=True)
+            if folder.is_dir():
+                _sync(folder)
 
     def names(self) -> Iterator[tuple[str, float]]:
         with _told(self._folder):
@@ -122,6 +138,13 @@ class Bucket(Objects):
                 return
             finally:
                 self._system.invalidate_cache()
+
+    def delete_all(self, utterance: str) -> None:
+        with _told(utterance):
+            self._system.invalidate_cache()
+            for path in self._system.glob(self._path(f"{utterance[:2]}/{utterance}-*")):
+                self._system.rm_file(path)
+            self._system.invalidate_cache()
 
     def names(self) -> Iterator[tuple[str, float]]:
         with _told(self._root):

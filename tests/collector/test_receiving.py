@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -157,6 +158,18 @@ def test_what_was_never_received_is_kept_out(
     assert device.put(NAME, SOUND, META).status_code == 410
     assert client.get("/v1/revocations").json()["revocations"] == []
     assert files(gathering) == []
+
+
+def test_what_a_killed_sending_left_goes_with_the_deletion(
+    tmp_path: Path, device: Device, gathering: Collection
+) -> None:
+    """Its sound was written and its row was not."""
+    gathering.objects.put(f"{NAME[:2]}/{NAME}-{'0' * 16}.flac", SOUND)
+    half = (tmp_path / "objects") / NAME[:2] / f".{NAME}-{'1' * 16}.flac.abc"
+    half.write_bytes(SOUND[:100])
+    assert device.delete(NAME, TOKEN).json()["unknown"] is True
+    assert files(gathering) == []
+    assert not half.exists()
 
 
 def test_what_a_crash_left_is_swept_and_nothing_else(device: Device, gathering: Collection) -> None:
