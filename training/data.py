@@ -42,9 +42,6 @@ SORT_JITTER = 0.15
 LONG_FRAMES = 200
 """Longer items (4 s) are left out of the first epochs, where CTC finds the letters of a word sooner
 than those of a sentence, and thinned out later, lest a few readers of books crowd out commands."""
-SYNTHETIC_PER_REAL = 1.0
-"""Made-up speech in an epoch per second of recorded speech, where there is any: of hours of it each
-epoch hears another part, lest the few hours of people be drowned."""
 SILENT_SHARE = 0.01
 """Items without speech, relative to all others: the model must be able to say nothing."""
 BABBLE_CLIPS = 64
@@ -119,7 +116,7 @@ def _joinable(clip: Clip, words: int, seconds: float) -> bool:
     return clip.n_words <= words and clip.samples <= seconds * SAMPLE_RATE
 
 
-def _weights(clips: Sequence[Clip]) -> list[float]:
+def _weights(clips: Sequence[Clip], made_per_recorded: float) -> list[float]:
     """Return how likely each clip is to be in an epoch: 1 but for repeated and for made-up ones."""
     weights = clip_weights([c.set for c in clips], [c.transcript for c in clips])
     made = [clip.set.startswith(SYNTHETIC_SETS) for clip in clips]
@@ -128,16 +125,23 @@ def _weights(clips: Sequence[Clip]) -> list[float]:
         samples[is_made] += weight * clip.samples
     if not all(samples.values()):
         return weights
-    share = min(1.0, SYNTHETIC_PER_REAL * samples[False] / samples[True])
+    share = min(1.0, made_per_recorded * samples[False] / samples[True])
     return [
         weight * (share if is_made else 1.0) for weight, is_made in zip(weights, made, strict=True)
     ]
 
 
-def plan_items(clips: Sequence[Clip], seed: int, epoch: int) -> list[Item]:
-    """Return the utterances of one epoch over ``clips`` (the training split)."""
+def plan_items(
+    clips: Sequence[Clip], seed: int, epoch: int, made_per_recorded: float = 1.0
+) -> list[Item]:
+    """Return the utterances of one epoch over ``clips`` (the training split).
+
+    ``made_per_recorded`` is how much made-up speech may be in it per second of recorded speech,
+    where there is any: of hours of it each epoch hears another part, lest the few hours of people
+    be drowned.
+    """
     rng = np.random.default_rng([seed, epoch])
-    weights = _weights(clips)
+    weights = _weights(clips, made_per_recorded)
     drawn = [i for i, weight in enumerate(weights) if rng.random() < weight]
     short = {i for i in drawn if _joinable(clips[i], JOIN_WORDS, JOIN_SECONDS)}
     commands = {
@@ -204,6 +208,7 @@ class EpochData(Dataset[Batch]):
         batch_frames: int = 12000,
         max_batch: int = 96,
         long_share: float = 1.0,
+        made_per_recorded: float = 1.0,
         augmentation: AugmentConfig | None = None,
     ) -> None:
         self.corpus = corpus
@@ -211,7 +216,7 @@ class EpochData(Dataset[Batch]):
         self.seed = seed
         self.epoch = epoch
         self.augmentation = augmentation
-        self.items = plan_items(self.clips, seed, epoch)
+        self.items = plan_items(self.clips, seed, epoch, made_per_recorded)
         if long_share < 1.0:
             rng = np.random.default_rng([seed, epoch, 3])
             kept = [i for i in self.items if i.frames <= LONG_FRAMES or rng.random() < long_share]

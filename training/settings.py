@@ -36,6 +36,8 @@ class TrainConfig:
     """First epochs, which hold short utterances only."""
     long_share: float = 0.4
     """Share of the long utterances heard in each later epoch."""
+    made_per_recorded: float = 1.0
+    """Most made-up speech in an epoch, in seconds per second of recorded speech."""
     seed: int = 1
     """Seed of weights, plans and augmentation."""
     save_minutes: float = 3.0
@@ -46,8 +48,9 @@ class TrainConfig:
     """Clips per set in those."""
     workers: int = 1
     """Processes that prepare batches; 0 prepares them in the training process."""
-    bfloat16: bool = True
-    """Compute products in bfloat16: three times as fast on CPUs with AMX, and on GPUs."""
+    bfloat16: bool | None = None
+    """Compute products in bfloat16: three times as fast on CPUs with AMX, and on GPUs. None: where
+    the processor or GPU has units for it; without them it takes thirty times as long."""
     flat_start: int = 500
     """First steps, in which evenly spread letters help CTC with a weight falling from 1 to 0."""
     ramp: int = 20

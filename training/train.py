@@ -60,6 +60,9 @@ class Trainer:
         self.corpus, self.out, self.config = corpus, out, config
         self.ranks = Ranks()
         self.device = self.ranks.device
+        self.bfloat16 = (
+            self.ranks.multiplies_bfloat16() if config.bfloat16 is None else config.bfloat16
+        )
         torch.manual_seed(config.seed)
         self.progress = Progress()
         state = load(out / "last.pt") if (out / "last.pt").exists() else None
@@ -130,7 +133,7 @@ class Trainer:
         """Update the weights once and return the loss per letter."""
         batch = Batch(*(getattr(batch, f.name).to(self.device) for f in dataclasses.fields(Batch)))
         self.parallel.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             logits = self.parallel(batch.features, batch.lengths)
         help_weight = 1.0 - self.progress.step / max(1, self.config.flat_start)
         loss, plain = losses(logits, batch, self.model.config.blank, help_weight)
@@ -237,6 +240,7 @@ class Trainer:
             batch_frames=self.config.batch_frames,
             max_batch=self.config.max_batch,
             long_share=0.0 if early else self.config.long_share,
+            made_per_recorded=self.config.made_per_recorded,
             augmentation=AugmentConfig().weakened(strength) if self.config.augment else None,
         )
 

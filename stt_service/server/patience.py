@@ -27,10 +27,12 @@ class PatientProtocol(H11Protocol):
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a head."""
         super().connection_made(transport)
         self._wait()
 
     def data_received(self, data: bytes) -> None:
+        """Take what has come; wait on unless it completes a head."""
         super().data_received(data)
         answering = self.cycle is not None and not self.cycle.response_complete
         if answering or self.transport.get_protocol() is not self:
@@ -39,6 +41,7 @@ class PatientProtocol(H11Protocol):
             self._wait()
 
     def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, unless an answer is under way already."""
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
             # The head was right and what follows is not: the answer under way has nowhere to go.
@@ -50,6 +53,7 @@ class PatientProtocol(H11Protocol):
         super().send_400_response(msg)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
         self._stop_waiting()
         super().connection_lost(exc)
 
