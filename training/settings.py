@@ -60,8 +60,11 @@ class TrainConfig:
 
 
 def rate_at(config: TrainConfig, step: int, seconds: float) -> float:
-    """Return the learning rate: linear rise, then a cosine over the run's steps or time."""
+    """Return the learning rate: linear rise, then a cosine over the run's steps or time.
+
+    A run of few steps warms up in a fifth of them, lest it end before it has begun to learn.
+    """
     done = step / config.steps if config.steps else seconds / (config.hours * 3600)
-    warmup = min(config.warmup, config.steps or config.warmup)
+    warmup = min(config.warmup, max(1, config.steps // 5)) if config.steps else config.warmup
     fall = 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
     return config.learning_rate * min(1.0, (step + 1) / warmup) * max(config.final_rate, fall)

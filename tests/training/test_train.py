@@ -96,6 +96,8 @@ def test_the_learning_rate_rises_then_falls_with_steps_or_time() -> None:
     assert rates[0] == pytest.approx(0.01)
     assert np.argmax(rates) in range(95, 105)
     assert rates[-1] == pytest.approx(0.01)
+    short = dataclasses.replace(config, steps=50)
+    assert np.argmax([rate_at(short, step, 0.0) for step in range(51)]) in range(8, 12)
     timed = dataclasses.replace(config, steps=None, hours=1.0)
     assert rate_at(timed, 5000, 1800.0) == pytest.approx(0.5, abs=0.01)
 
