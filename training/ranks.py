@@ -34,13 +34,18 @@ class Ranks:
         A processor that has to imitate them takes thirty times as long instead.
         """
         if self.device.type == "cuda":
-            return torch.cuda.is_bf16_supported(including_emulation=False)
+            return bool(torch.cuda.is_bf16_supported(including_emulation=False))
         able = torch.cpu.get_capabilities()
         return any(able.get(unit, False) for unit in BFLOAT16_UNITS)
 
     def share(self, model: nn.Module) -> nn.Module:
         """Return the model with gradients averaged over all processes."""
         return DistributedDataParallel(model) if self.world > 1 else model
+
+    def hand_on(self, values: torch.Tensor, owner: int) -> None:
+        """Give the values that process ``owner`` has to all others, in place."""
+        if self.world > 1:
+            torch.distributed.broadcast(values, owner)
 
     def agree(self, seconds: float, stop: bool) -> tuple[float, bool]:
         """Return process 0's clock and whether any process was asked to stop.

@@ -75,7 +75,7 @@ class Trainer:
         self.model.to(self.device)
         if not initial and not state:
             self.model.set_feature_statistics(*feature_statistics(corpus))
-        self.optimizer = Optimizer(self.model, config.weight_decay)
+        self.optimizer = Optimizer(self.model, config.weight_decay, self.ranks)
         self.average = Average(self.model, config.average)
         if state:
             self._restore(state)

@@ -109,7 +109,7 @@ def test_several_processes_train_one_network(tmp_path: Path) -> None:
     command = [
         sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
         "-m", "training", "train", "--out", str(tmp_path / "run"), "--hours", "0.001",
-        "--width", "32", "--lstm-width", "24", "--batch-frames", "600", "--threads", "1",
+        "--width", "64", "--lstm-width", "64", "--batch-frames", "600", "--threads", "1",
     ]  # fmt: skip
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(
