@@ -38,6 +38,8 @@ FIXED = ("source", "microphone", "server", "store", "upload", "paths")
 """Sections that a reload does not change."""
 FIXED_KEYS = ("pause_limit", "callers", "caller_backlog")
 """Likewise, of the section ``listener``."""
+UNHEARD = frozenset({"model", "engine"})
+"""Faults because of which nothing was recognised of a source that has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +111,16 @@ class Daemon:
             if settings.server.enabled:
                 stack.enter_context(start_server(settings, self._hub, listener))
             channel = settings.source.channel
+            # A recorder is opened again for ever, so that it would never end.
+            supervised = not (self._once and settings.source.name.startswith("cmd:"))
             listener.start(
                 settings.source.name,
                 lambda: open_named_source(
-                    settings, self._rate, listener.report, real_time=self._real_time
+                    settings,
+                    self._rate,
+                    listener.report,
+                    real_time=self._real_time,
+                    supervised=supervised,
                 ),
                 channel=None if channel == "mix" else channel,
             )
@@ -145,7 +153,8 @@ class Daemon:
             elif happened.what == "crashed":
                 return 1
             elif self._once:
-                return 1 if listener.deaf else 0
+                faults = {fault.code for fault in listener.state().faults}
+                return 1 if listener.deaf or faults & UNHEARD else 0
             elif not listener.deaf:
                 name = listener.state().source
                 listener.report(Fault("source", f"{name} has ended", "Restart to hear it again"))

@@ -135,6 +135,8 @@ def _explain(where: Where, error: Exception) -> ClientError | None:
 def _reason(error: Exception) -> str:
     if isinstance(error, ConnectionClosed):
         return error.rcvd.reason if error.rcvd and error.rcvd.reason else "the connection broke"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror  # without the number, which says nothing more
     return str(error) or type(error).__name__
 
 

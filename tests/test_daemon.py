@@ -37,6 +37,26 @@ def test_a_source_that_is_not_there_is_a_failure_once(daemon, tmp_path: Path) ->
     assert "there is no file" in one.errors.read_text()
 
 
+def test_a_command_is_heard_to_its_end_once(daemon, sentence: Path) -> None:
+    """It is not started again, as it would be without `--once`."""
+    one = daemon("--source", f"cmd:cat {sentence}", "--once", "--print")
+    assert one.end() == (0, "turn on the kitchen light\n")
+
+
+def test_a_command_that_fails_is_a_failure_once(daemon, tmp_path: Path) -> None:
+    """Whatever it says is told, in a sentence that ends once."""
+    one = daemon("--source", f"cmd:cat {tmp_path}/gone.wav", "--once")
+    assert one.end()[0] == 1
+    assert "No such file or directory\n" in one.errors.read_text()
+
+
+def test_a_source_that_no_model_has_heard_is_a_failure_once(daemon, sentence: Path) -> None:
+    """Nothing was recognised, so it was not done."""
+    one = daemon("--source", f"wav:{sentence}", "--once", "--fast", "--model", "gone")
+    assert one.end()[0] == 1
+    assert "there is no model called gone" in one.errors.read_text()
+
+
 @pytest.mark.slow
 def test_the_utterance_under_way_is_ended_first(daemon, sentence: Path) -> None:
     """SIGTERM in the middle of a sentence that comes through a pipe."""

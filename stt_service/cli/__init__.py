@@ -18,7 +18,7 @@ from typing import NoReturn, TextIO
 import click
 
 from stt_service import __version__
-from stt_service.cli.common import Context
+from stt_service.cli.common import Context, end_standard_error
 from stt_service.errors import SttError
 
 INTERRUPTED = 130
@@ -43,7 +43,7 @@ COMMANDS = {
     "listen": ("stt_service.cli.control:listen", "Have the daemon take the next utterance."),
     "models": ("stt_service.cli.models:models_group", "List, install and choose models."),
     "mute": ("stt_service.cli.control:mute", "Make the daemon stop listening."),
-    "phrases": ("stt_service.cli.phrases:phrases_group", "Check phrase files."),
+    "phrases": ("stt_service.cli.phrases:phrases_group", "List ready phrases, check your own."),
     "queue": ("stt_service.cli.queue:queue_group", "See and steer what leaves this device."),
     "run": ("stt_service.cli.run:run", "Listen and never stop listening."),
     "scorer": ("stt_service.cli.scorer:scorer_group", "Build and inspect language models."),
@@ -106,7 +106,7 @@ def program(ctx: click.Context, verbose: int, config: Path | None) -> None:
 def main() -> NoReturn:
     """Run the program and exit: 0 done, 1 a fault, 2 wrong use, 130 interrupted."""
     _prepare_streams()
-    atexit.register(_end_standard_error)
+    atexit.register(end_standard_error)
     try:
         status = program.main(standalone_mode=False, prog_name="stt-service")
     except SttError as error:
@@ -147,18 +147,6 @@ def _prepare_streams() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # File names are bytes on Linux: those that are no UTF-8 go out as they came in.
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
-
-
-def _end_standard_error() -> None:
-    """Keep libraries from taking leave: LiteRT's do so in C++, after Python has ended."""
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stderr.fileno())
-        os.close(null)
-    except (OSError, ValueError):
-        return  # what is not written yet is for Python to report
 
 
 def _abandon_stdout() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 from collections import deque
@@ -14,6 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from stt_service.app import Request, Session
+from stt_service.cli.common import end_standard_error
 from stt_service.cli.formats import Failure
 from stt_service.errors import AudioError, EngineError, SttError
 from stt_service.events import Partial
@@ -151,6 +153,7 @@ _worker: _Worker | None = None
 def _open_worker(request: Request) -> None:
     global _worker  # noqa: PLW0603 -- the only way to keep something in a pool's process
     _worker = _Worker(request)
+    atexit.register(end_standard_error)
     signal.signal(signal.SIGINT, _leave)
 
 

@@ -1,7 +1,9 @@
-"""What several commands need: the settings of this call, command options on top."""
+"""What several commands need: the settings of this call, command options on top; a quiet end."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,3 +38,15 @@ class Context:
     def settings(self, flags: Mapping[str, Mapping[str, Any]] | None = None) -> Settings:
         """Return the settings alone. Raises :exc:`ConfigError`."""
         return self.load(flags).settings
+
+
+def end_standard_error() -> None:
+    """Keep libraries from taking leave: LiteRT's do so in C++, after Python has ended."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stderr.fileno())
+        os.close(null)
+    except (OSError, ValueError):
+        return  # what is not written yet is for Python to report

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
 import click
 
 from stt_service.cli.common import Context
 from stt_service.cli.reach import reaching, where
+
+if TYPE_CHECKING:
+    from stt_service.server.commands import MuteCommand, UnmuteCommand
+
+_C = TypeVar("_C", "MuteCommand", "UnmuteCommand")
 
 
 @click.command()
@@ -17,7 +25,8 @@ def mute(context: Context, reason: str, url: str | None, token: str | None) -> N
     from stt_service.client import Client  # noqa: PLC0415 -- `--help` need not wait for it
     from stt_service.server.commands import MuteCommand  # noqa: PLC0415
 
-    Client(where(context, url, token, ())).ask(MuteCommand(type="mute", reason=reason))
+    command = _with_reason(lambda: MuteCommand(type="mute", reason=reason))
+    Client(where(context, url, token, ())).ask(command)
 
 
 @click.command()
@@ -29,7 +38,8 @@ def unmute(context: Context, reason: str | None, url: str | None, token: str | N
     from stt_service.client import Client  # noqa: PLC0415
     from stt_service.server.commands import UnmuteCommand  # noqa: PLC0415
 
-    Client(where(context, url, token, ())).ask(UnmuteCommand(type="unmute", reason=reason))
+    command = _with_reason(lambda: UnmuteCommand(type="unmute", reason=reason))
+    Client(where(context, url, token, ())).ask(command)
 
 
 @click.command()
@@ -41,3 +51,17 @@ def listen(context: Context, url: str | None, token: str | None) -> None:
     from stt_service.server.commands import ListenCommand  # noqa: PLC0415
 
     Client(where(context, url, token, ())).ask(ListenCommand(type="listen"))
+
+
+def _with_reason(make: Callable[[], _C]) -> _C:
+    """Return the command. Raises click's usage error for a reason that the protocol refuses."""
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from stt_service.server.commands import MAX_NAME  # noqa: PLC0415
+
+    try:
+        return make()
+    except ValidationError as error:
+        raise click.UsageError(
+            f"a REASON has 1 to {MAX_NAME} characters, and all on one line"
+        ) from error

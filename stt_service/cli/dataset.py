@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,8 @@ OBJECTS = click.option(
     help="Where the collector's sound lies; or STT_COLLECTOR_OBJECTS.",
 )
 FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
+LANGUAGE = r"[A-Za-z0-9-]{2,35}"
+"""As the manifest of a dataset takes it."""
 DAYS = click.option(
     "--days",
     type=click.IntRange(1, 365),
@@ -81,6 +84,13 @@ def _progress(what: str, total: int | None) -> Iterator[Callable[[], None]]:
         yield lambda: bar.advance(task)
 
 
+def _language(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """Refuse what no copy's ``dataset.json`` could say. Raises click's usage error."""
+    if not re.fullmatch(LANGUAGE, value):
+        raise click.BadParameter(f"{value!r} is no BCP 47 tag, such as en or pt-BR", ctx, param)
+    return value
+
+
 @dataset_group.command()
 @click.argument("target", metavar="FOLDER", type=click.Path(path_type=Path))
 @DATABASE
@@ -92,7 +102,14 @@ def _progress(what: str, total: int | None) -> Iterator[Callable[[], None]]:
     show_default=True,
     help="For whom it is written.",
 )
-@click.option("--language", default="en", show_default=True, help="BCP 47.")
+@click.option(
+    "--language",
+    metavar="TAG",
+    default="en",
+    show_default=True,
+    callback=_language,
+    help="BCP 47, such as en or pt-BR.",
+)
 @click.option("--collector", metavar="URL", help="Where copies ask what was withdrawn.")
 @DAYS
 def export(

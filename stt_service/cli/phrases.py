@@ -93,7 +93,7 @@ def check(files: str, alphabet: Path | None, mode: Mode) -> None:
 @_FILES
 @_ALPHABET
 def test(files: str, alphabet: Path | None) -> None:
-    """Try the sentences under ``tests:`` of YAML files; exit with 1 when one is misunderstood."""
+    """Try the sentences under `tests:` of YAML files; exit with 1 when one is misunderstood."""
     failed = False
     for path in find(files):
         trials = read_tests(path)
@@ -129,7 +129,9 @@ def parse(files: str, sentence: str, alphabet: Path | None) -> None:
 @phrases_group.command()
 @_FILES
 @_ALPHABET
-@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Sentences."
+)
 def expand(files: str, alphabet: Path | None, limit: int) -> None:
     """Print sentences, sorted, one a line."""
     for sentence in _build(files, alphabet).sentences(limit):

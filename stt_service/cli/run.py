@@ -30,18 +30,28 @@ def _show(event: UtteranceFinal) -> None:
 @click.option("--once", is_flag=True, help="Stop when the source ends.")
 @click.option("--fast", is_flag=True, help="Read a recording as fast as it is recognised.")
 @click.option("--print", "printing", is_flag=True, help="Print what was said, a line each.")
-@click.option("--mode", type=click.Choice(["continuous", "push-to-talk", "wake"]))
+@click.option(
+    "--mode",
+    type=click.Choice(["continuous", "push-to-talk", "wake"]),
+    help="What counts: everything, one utterance after `listen`, or what follows a wake phrase.",
+)
 @click.option("--model", metavar="FILE|NAME", help="A .tflite file or an installed model.")
 @click.option("--scorer", metavar="FILE|none", help="A .scorer or .ngram file, or none.")
 @click.option("--phrases", metavar="NAMES|PATH", help="Listen for these phrases.")
-@click.option("--phrases-mode", type=click.Choice(["strict", "bias"]))
+@click.option(
+    "--phrases-mode",
+    type=click.Choice(["strict", "bias"]),
+    help="Only the phrases, or preferably.",
+)
 @click.option(
     "--hot-word", "hot_words", metavar="WORD:BOOST", multiple=True, help="Boost a word. Repeatable."
 )
 @click.option("--port", type=int, metavar="N", help="TCP port of the server, 0 for any free one.")
 @click.option("--server/--no-server", default=None, help="Whether there is a server at all.")
 @click.option("--state-dir", metavar="FOLDER", help="What is remembered, instead of paths.state.")
-@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="As before `run`.")
+@click.option(
+    "--config", type=click.Path(path_type=Path, dir_okay=False), help="The same as before `run`."
+)
 @click.pass_obj
 def run(
     context: Context,

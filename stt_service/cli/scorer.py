@@ -185,8 +185,12 @@ def _vocabulary(value: str | None) -> tuple[int | None, frozenset[str] | None]:
         return int(value), None
     try:
         return None, frozenset(Path(value).read_text(encoding="utf-8").lower().split())
-    except (OSError, UnicodeDecodeError) as error:
-        raise ScorerError(f"{value} cannot be read: {error}", "Pass a list of words") from error
+    except OSError as error:
+        raise ScorerError(
+            f"{value} cannot be read: {error.strerror}", "Pass a number, or a file of words"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ScorerError(f"{value} is not UTF-8 text", "Pass a list of words") from error
 
 
 def _letters(alphabet: Path | None) -> frozenset[str]:

@@ -107,6 +107,8 @@ def _listen(settings: Settings, found: list[Candidate]) -> list[Take]:
         ears = app_setup.open_ears(settings, found, refused)
         for ear in ears:
             stack.enter_context(ear)
+        if not ears:
+            raise AudioError("no microphone opens", "stt-service doctor says more")
         click.echo(f"{len(ears)} of {len(found)} microphones are open. Please be quiet ...")
         return app_setup.hear(ears, speak)
 

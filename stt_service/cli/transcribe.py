@@ -81,7 +81,11 @@ def _log(result: Recognition | Failure) -> None:
 )
 @click.option("--model", metavar="FILE|NAME", help="A .tflite file or an installed model.")
 @click.option("--scorer", metavar="FILE|none", help="A .scorer or .ngram file, or none.")
-@click.option("--engine", type=click.Choice(["litert", "deepspeech", "coqui"]))
+@click.option(
+    "--engine",
+    type=click.Choice(["litert", "deepspeech", "coqui"]),
+    help="Which library runs the model; else as the settings say.",
+)
 @click.option("--beam", type=int, metavar="N", help="Hypotheses kept at each frame.")
 @click.option("--threads", type=int, metavar="N", help="Threads that run the network.")
 @click.option("--alternatives", type=int, metavar="N", help="Length of the n-best list.")
@@ -158,8 +162,8 @@ def transcribe(
     """Turn recordings into text.
 
     FILE may be WAV, FLAC, Ogg or MP3; a folder stands for the recordings below it; - is standard
-    input, WAV or declared raw audio. A recording that cannot be read is reported and the rest go
-    on; the exit status is then 1.
+    input, one of these or declared raw audio. A recording that cannot be read is reported and the
+    rest go on; the exit status is then 1.
     """
     settings = context.settings(
         {

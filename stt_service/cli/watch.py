@@ -48,7 +48,19 @@ def watch(
             click.echo(json.dumps(as_mapping(message), ensure_ascii=False))
             sys.stdout.flush()
         return
-    _show(client.messages())
+    _show(once_each(client.messages()))
+
+
+def once_each(messages: Iterator[Received]) -> Iterator[Received]:
+    """Leave out what a daemon that stays away is missed for again: it was said."""
+    from stt_service.client import Disconnected  # noqa: PLC0415 -- `--help` need not wait
+
+    told = None
+    for message in messages:
+        reason = message.reason if isinstance(message, Disconnected) else None
+        if reason is None or reason != told:
+            yield message
+        told = reason
 
 
 def _show(messages: Iterator[Received]) -> None:
@@ -103,7 +115,7 @@ def describe(  # noqa: C901, PLR0911, PLR0912 -- one for each kind
         case m.Level():
             return Text(f"{message.rms_db:6.1f} dB", style="dim"), False
         case Disconnected():
-            return Text(f"{message.reason}; trying again", style="red"), True
+            return Text(f"no daemon: {message.reason}; trying until it is there", "red"), True
         case _:
             return None, False
 

@@ -35,7 +35,7 @@ class Faults:
             # Within the lock, so that a fault and its recovery are told in order.
             self._publish(event)
         if isinstance(event, Fault):
-            logger.warning("%s. %s", event.message, event.remedy)
+            logger.warning("%s", f"{event.message}. {event.remedy}".removesuffix(". "))
         else:
             logger.info("%s", event.message)
 

@@ -104,3 +104,11 @@ def test_from_a_collector(tmp_path: Path) -> None:
 
 def run_tagger(*args: object) -> str:
     return run(*args, group=tagger_group)
+
+
+def test_a_language_that_is_none_is_wrong_use(tmp_path: Path) -> None:
+    """One line, before anything is read."""
+    options = ("--database", f"sqlite:///{tmp_path}/none.db", "--objects", tmp_path)
+    said = run("export", tmp_path / "new", "--language", "en_GB", *options)
+    assert said.startswith("2 ")
+    assert "no BCP 47 tag" in said

@@ -48,6 +48,13 @@ def test_closed_streams_end_in_no_traceback(model: Path, recordings: Path, own_s
     assert quiet.stdout.startswith(os.fsencode(recordings / "a.wav"))
 
 
+def test_workers_take_no_leave(model: Path, recordings: Path, own_state: Path) -> None:
+    """LiteRT's farewell is kept from the standard error of every process, not of the first."""
+    names = (recordings / "a.wav", recordings / "b.flac")
+    done = shell('"$@"', "transcribe", "--model", model, "--jobs", 2, *names)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 @pytest.mark.parametrize("locale", [{}, {"LC_ALL": "C", "PYTHONUTF8": "0"}])
 def test_file_names_are_bytes(
     run: Run,

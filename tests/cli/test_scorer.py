@@ -9,6 +9,7 @@ from stt_service.cli.scorer import scorer_group
 from stt_service.decoder.ngram import open_ngram
 from stt_service.decoder.ngram_file import read_ngram
 from stt_service.errors import ScorerError
+from tests.cli.conftest import Run
 from tests.decoder.scorer_files import ENGLISH, package
 
 
@@ -113,3 +114,14 @@ def test_info_describes_both_formats(text: Path, tmp_path: Path) -> None:
     shown = call("info", scorer).stdout
     assert "DeepSpeech scorer 6, KenLM trie" in shown
     assert "alpha 0.5, beta 1.25" in shown
+
+
+def test_a_vocabulary_that_is_not_there_is_named_once(run: Run, tmp_path: Path) -> None:
+    """In words, without the number of the system's error."""
+    text = tmp_path / "text.txt"
+    text.write_text("hello there\n", encoding="utf-8")
+    done = run(
+        "scorer", "build", text, "-o", tmp_path / "y.ngram", "--vocabulary", tmp_path / "gone"
+    )
+    assert done.status == 1
+    assert "gone cannot be read: No such file or directory. Pass" in done.err

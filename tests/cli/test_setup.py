@@ -172,3 +172,12 @@ def test_a_model_named_in_the_settings_stays(
     monkeypatch.setenv("STT_SERVICE_MODEL__NAME", "tiny")
     result = call("--yes", "--no-listen")
     assert "model.name says tiny, and so it stays" in result.stdout
+
+
+def test_where_no_microphone_opens_nobody_is_asked_to_be_quiet(run: Run) -> None:
+    """Why stands above, and nothing is waited for."""
+    done = run("setup", "--yes", "--source", "foo")
+    assert done.status == 1
+    assert "there is no source 'foo'" in done.out
+    assert "quiet" not in done.out
+    assert "no microphone opens" in done.err

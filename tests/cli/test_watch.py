@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from stt_service import client
 from stt_service.cli import program
-from stt_service.cli.watch import describe
+from stt_service.cli.watch import describe, once_each
 from stt_service.client import Disconnected
 from stt_service.events import Partial as Heard
 from stt_service.events import UtterancePartial
@@ -61,3 +61,24 @@ def test_help_imports_no_server() -> None:
     """Commands stay quick to ask about."""
     assert isinstance(program, click.Group)
     assert "Show what the daemon hears" in CliRunner().invoke(program, ["--help"]).output
+
+
+@pytest.mark.parametrize("reason", ["", "x" * 201, "two\nlines"])
+@pytest.mark.parametrize("command", ["mute", "unmute"])
+def test_a_reason_that_cannot_be_is_wrong_use(command: str, reason: str) -> None:
+    """One line, before anything is connected."""
+    result = CliRunner().invoke(program, [command, reason, "--url", "ws://localhost:1"])
+    assert result.exit_code == 2
+    assert "1 to 200 characters" in result.output
+
+
+def test_a_daemon_that_stays_away_is_missed_once() -> None:
+    """And again after it has been there, or when the reason is another one."""
+    gone, other = Disconnected("Connection refused", 1.0), Disconnected("No route", 1.0)
+    yes = messages.message_of(final("yes"))
+    assert list(once_each(iter([gone, gone, gone, yes, gone, gone, other]))) == [
+        gone,
+        yes,
+        gone,
+        other,
+    ]
