@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,6 +69,21 @@ def test_it_ends_with_its_clients_connected() -> None:
     connection.close()
     with running(port=port):
         pass
+
+
+def test_it_sleeps_while_nobody_asks(stage: Stage) -> None:
+    """A board in silence is not woken for clients that do not exist."""
+    (thread,) = (one for one in threading.enumerate() if one.name == "server")
+    status = Path(f"/proc/self/task/{thread.native_id}/status")
+
+    def wakes() -> int:
+        return int(status.read_text().partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+
+    httpx.get(stage.http + "/healthz")
+    time.sleep(0.5)  # until that connection is closed
+    before = wakes()
+    time.sleep(1.0)
+    assert wakes() - before <= 2
 
 
 def test_health_and_readiness_differ(stage: Stage) -> None:
