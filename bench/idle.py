@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.soak import NOISE, PAUSE_SECONDS
+from stt_service.audio.microphone import BLOCK_SECONDS
 from tests.running import RATE, ROOT, Running, sentence
 
 HEADER = ("what", "how often")
@@ -29,7 +30,8 @@ def run(seconds: float) -> Iterator[tuple[object, ...]]:
         folder = Path(place)
         (folder / "loop").write_bytes(sentence(PAUSE_SECONDS, NOISE).tobytes())
         player = (sys.executable, "-I", "-S", str(ROOT / "bench/player.py"))
-        words = (*player, str(folder / "loop"), str(RATE), str(folder / "begin"))
+        sound = (str(folder / "loop"), str(RATE), str(BLOCK_SECONDS))
+        words = (*player, *sound, str(folder / "begin"))
         trace, counters = folder / "trace", folder / "counters"
         script = "; ".join(
             (

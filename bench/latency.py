@@ -3,8 +3,9 @@
     player (stands for the microphone) ──► `stt-service run` ──► WS /v1/transcripts
     clients' recordings, in real time ───► WS /v1/recognize  ──► partials, finals
 
-Player and daemon share the monotonic clock. The detector is run here over the same samples, which
-tells the last one that it takes for speech, and the one at which the utterance is over.
+Player and daemon share the monotonic clock, and the player hands over as much at once as a
+microphone's callback does. The detector is run here over the same samples, which tells the last
+one that it takes for speech, and the one at which the utterance is over.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import numpy as np
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from stt_service.audio.microphone import BLOCK_SECONDS
 from stt_service.segmenter import SegmenterSettings, SpeechEnded, UtteranceCutter
 from stt_service.vad.webrtc import WebRtcVad
 from tests.running import RATE, ROOT, TEXT, Running, sentence
@@ -132,7 +134,8 @@ def run(seconds: float) -> Iterator[tuple[object, ...]]:
         folder = Path(place)
         (folder / "loop").write_bytes(loop.tobytes())
         player = (sys.executable, "-I", "-S", str(ROOT / "bench/player.py"))
-        words = (*player, str(folder / "loop"), str(RATE), str(folder / "begin"))
+        sound = (str(folder / "loop"), str(RATE), str(BLOCK_SECONDS))
+        words = (*player, *sound, str(folder / "begin"))
         daemon = Running(folder, "--source", "cmd:" + shlex.join(words), server=True)
         try:
             daemon.wait_for("READY=1")

@@ -1,10 +1,11 @@
 """Stands for a microphone: says one recording again and again, in real time, to standard output.
 
-    python player.py RAW RATE BEGIN [ORDER]
+    python player.py RAW RATE BLOCK BEGIN [ORDER]
 
-RAW holds mono samples of 16 bits. BEGIN is written when it begins: the time of the first sample on
-the monotonic clock. ORDER is a file that tells it what to do wrong. Nothing but the standard
-library, so that it starts as quickly as a recorder does.
+RAW holds mono samples of 16 bits. BLOCK is how many seconds of them come at once, when the last of
+them would. BEGIN is written when it begins: the time of the first sample on the monotonic clock.
+ORDER is a file that tells it what to do wrong. Nothing but the standard library, so that it starts
+as quickly as a recorder does.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import sys
 import time
 from pathlib import Path
 
-BLOCK_SECONDS = 0.02
 HANG_SECONDS = 7.0
 ZERO_SECONDS = 3.0
 FLOOD_SECONDS = 36.0
@@ -28,10 +28,10 @@ def order(path: Path | None) -> str:
     return what
 
 
-def play(loop: bytes, rate: int, path: Path | None, begun: Path) -> None:
-    """Never returns, unless told to vanish."""
+def play(loop: bytes, rate: int, seconds: float, path: Path | None, begun: Path) -> None:
+    """Say ``seconds`` at a time. Never returns, unless told to vanish."""
     out = sys.stdout.buffer
-    size = 2 * int(BLOCK_SECONDS * rate)
+    size = 2 * int(seconds * rate)
     at = given = 0
     begin = time.monotonic()
     begun.write_text(repr(begin))
@@ -52,5 +52,7 @@ def play(loop: bytes, rate: int, path: Path | None, begun: Path) -> None:
 
 
 if __name__ == "__main__":
-    raw, hertz, begin_file, *orders = sys.argv[1:]
-    play(Path(raw).read_bytes(), int(hertz), Path(orders[0]) if orders else None, Path(begin_file))
+    raw, hertz, block_seconds, begin_file, *orders = sys.argv[1:]
+    order_file = Path(orders[0]) if orders else None
+    sound = Path(raw).read_bytes()
+    play(sound, int(hertz), float(block_seconds), order_file, Path(begin_file))

@@ -33,6 +33,7 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
 from bench.player import FLOOD_SECONDS, HANG_SECONDS, ZERO_SECONDS
+from stt_service.audio.microphone import BLOCK_SECONDS
 from tests.running import RATE, ROOT, TEXT, Running, sentence
 
 PAUSE_SECONDS = 0.5
@@ -104,7 +105,8 @@ class _Stage:
     def start(self) -> None:
         loop, begin, order = (str(self._folder / name) for name in ("loop", "begin", "order"))
         python = ("env", "-u", "LD_PRELOAD", sys.executable, "-I", "-S")
-        player = (*python, str(ROOT / "bench/player.py"), loop, str(RATE), begin, order)
+        sound = (loop, str(RATE), str(BLOCK_SECONDS))
+        player = (*python, str(ROOT / "bench/player.py"), *sound, begin, order)
         environ = {}
         if (library := fake_clock()) is not None:
             environ = {
@@ -145,7 +147,7 @@ class _Stage:
                 return when
 
     def tell_player(self, what: str) -> None:
-        """Have the player do something wrong; it looks fifty times a second."""
+        """Have the player do something wrong; it looks before each block."""
         temporary = self.order.with_suffix(".new")
         temporary.write_text(what)
         temporary.replace(self.order)

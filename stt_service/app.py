@@ -76,7 +76,8 @@ def _open_litert(settings: Settings, store: ModelStore, model: InstalledModel) -
 
     alpha, beta = _weights(settings, model)
     path = _scorer_path(settings, model)
-    scorer = open_scorer(path, read_graph(model.model).alphabet, alpha, beta) if path else None
+    graph = read_graph(model.model)
+    scorer = open_scorer(path, graph.alphabet, alpha, beta) if path else None
     return LiteRtEngine(
         model.model,
         model_id=model.id,
@@ -85,6 +86,7 @@ def _open_litert(settings: Settings, store: ModelStore, model: InstalledModel) -
         threads=_chosen(settings.engine.threads),
         state_dir=settings.paths.state_dir,
         trusted=store.vouched_for(),
+        graph=graph,
     )
 
 

@@ -108,8 +108,6 @@ class Daemon:
             stack.enter_context(recorder)  # after the listener: what it heard last is saved too
             if (sending := make_sending(settings, listener.report)) is not None:
                 stack.enter_context(sending)
-            if settings.server.enabled:
-                stack.enter_context(start_server(settings, self._hub, listener))
             channel = settings.source.channel
             # A recorder is opened again for ever, so that it would never end.
             supervised = not (self._once and settings.source.name.startswith("cmd:"))
@@ -125,6 +123,8 @@ class Daemon:
                 channel=None if channel == "mix" else channel,
             )
             try:
+                if settings.server.enabled:  # its libraries take the longest; audio waits for none
+                    stack.enter_context(start_server(settings, self._hub, listener))
                 status = self._wait(listener, notifier, lambda: self._tell(events.take()))
             finally:
                 notifier.stopping()

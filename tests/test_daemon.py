@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -98,6 +99,20 @@ def test_one_instance_uses_a_port_and_a_microphone(daemon) -> None:
     third = daemon("--source", "microphone:none-such")
     third.wait_for("READY=1")
     assert third.end(signal.SIGINT)[0] == 130
+
+
+@pytest.mark.slow
+def test_a_port_in_use_ends_it_though_it_listens_already(daemon) -> None:
+    """And the recorder that was started meanwhile goes with it."""
+    command = "dd if=/dev/zero bs=3271 status=none"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        one = daemon("--source", f"cmd:{command}", "--port", port, server=True)
+        status, _ = one.end()
+    assert status not in (0, None)
+    assert f"{port} is in use" in one.log
+    left = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")]
+    assert command.replace(" ", "\0").encode() + b"\0" not in left
 
 
 @pytest.mark.slow

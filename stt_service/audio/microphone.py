@@ -15,10 +15,11 @@ from stt_service.audio.devices import Wanted
 from stt_service.audio.portaudio import PortAudio
 from stt_service.errors import DeviceLostError
 
-BLOCK_SECONDS = 0.04
-"""Of audio for each call of the callback. Each call costs some 0.4 ms of processor time with all
-that follows, so 20 ms would cost 2 % of a core for nothing; each millisecond of the block delays
-every result by half a one. PortAudio buffers two of them, which rides out a short stall."""
+BLOCK_SECONDS = 0.08
+"""Of audio for each call of the callback. Each call wakes three threads in turn, which costs some
+0.7 ms of processor time, hardly more for a long block than for a short one: 40 ms would cost
+another percent of a core for nothing. Each millisecond of the block delays every result by half a
+one. PortAudio buffers two of them, which rides out a stall."""
 QUEUE_SECONDS = 2.0
 """Of audio between callback and reader, who is a thread that does nothing but pass it on."""
 LOST_SECONDS = 2.0

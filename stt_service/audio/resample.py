@@ -18,7 +18,12 @@ from stt_service.errors import AudioError
 Samples = NDArray[np.int16]
 """Mono audio, shape (n,), full scale +-32768."""
 
-FULL_SCALE = {"int16": 2.0**15, "int32": 2.0**31, "float32": 1.0, "float64": 1.0}
+FULL_SCALE = {
+    np.dtype(np.int16): 2.0**15,
+    np.dtype(np.int32): 2.0**31,
+    np.dtype(np.float32): 1.0,
+    np.dtype(np.float64): 1.0,
+}
 """Accepted sample types, with the value that counts as full scale."""
 FLOAT_LIMIT = 64.0
 """Times full scale. Recordings overshoot a little and are clipped; values beyond this one are
@@ -59,10 +64,11 @@ class Resampler:
             raise AudioError(
                 f"{source.name} has {source.channels} channels, not blocks of shape {block.shape}"
             )
-        if block.dtype.name not in FULL_SCALE:
+        full_scale = FULL_SCALE.get(block.dtype)
+        if full_scale is None:
             raise AudioError(
                 f"{source.name}: samples of type {block.dtype} cannot be used",
-                f"Accepted are {', '.join(FULL_SCALE)}",
+                f"Accepted are {', '.join(map(str, FULL_SCALE))}",
             )
         if block.dtype.kind == "f":
             self._check_floats(block)
@@ -71,8 +77,11 @@ class Resampler:
         mix = self._channel is None and source.channels > 1
         if self._stream is None and block.dtype == np.int16 and not mix:
             return np.array(picked, np.int16)
-        mono = block.mean(axis=1, dtype=np.float64) if mix else picked
-        scaled = (mono * (1.0 / FULL_SCALE[block.dtype.name])).astype(np.float32)
+        mono = _mean(block) if mix else picked
+        if mono.dtype == np.int16:  # a microphone: float32 holds it exactly
+            scaled = np.multiply(mono, np.float32(1.0 / full_scale), dtype=np.float32)
+        else:
+            scaled = (mono * (1.0 / full_scale)).astype(np.float32)
         if self._stream is not None:
             scaled = self._stream.resample_chunk(scaled)
         return _quantise(scaled)
@@ -100,10 +109,21 @@ class Resampler:
         raise AudioError(f"{self._source.name} {problem}", remedy)
 
 
+def _mean(block: Block) -> NDArray[np.float64]:
+    # Channel by channel: NumPy's own mean works row by row, at four times the price.
+    total = block[:, 0].astype(np.float64)
+    for channel in range(1, block.shape[1]):
+        total += block[:, channel]
+    total /= block.shape[1]
+    return total
+
+
 def _quantise(samples: NDArray[np.float32]) -> Samples:
     # Clipped, not wrapped: an overshoot must not become a full-scale click.
-    rounded: Samples = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
-    return rounded
+    scaled = samples * np.float32(32768)
+    np.rint(scaled, out=scaled)
+    np.minimum(np.maximum(scaled, -32768, out=scaled), 32767, out=scaled)
+    return scaled.astype(np.int16)
 
 
 def mono_blocks(source: AudioSource, rate: int, *, channel: int | None = None) -> Iterator[Samples]:

@@ -61,13 +61,21 @@ class AcousticModel:
     """
 
     def __init__(
-        self, path: Path, *, threads: int | None = None, kernels: Kernels = "auto"
+        self,
+        path: Path,
+        *,
+        threads: int | None = None,
+        kernels: Kernels = "auto",
+        graph: GraphInfo | None = None,
     ) -> None:
-        """Open ``path``, which ``probe`` has tried. Raises :exc:`ModelError`."""
+        """Open ``path``, which ``probe`` has tried; ``graph`` is what it is known to be.
+
+        Raises :exc:`ModelError`.
+        """
         count = default_threads() if threads is None else threads
         if not 1 <= count <= MAX_THREADS:
             raise EngineError(f"an engine runs on 1 to {MAX_THREADS} threads, not {count}")
-        self.info: GraphInfo = read_graph(path)
+        self.info = graph or read_graph(path)
         self.features = FeatureExtractor(self.info)
         self._owner = Owner()
         alike = self.info.rounds_alike or path.stat().st_size > ORIGINAL_BYTES

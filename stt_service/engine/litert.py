@@ -14,7 +14,7 @@ from stt_service.decoder.confidence import Calibration
 from stt_service.decoder.search import Decoder, DecoderStream
 from stt_service.engine.acoustic import AcousticModel, AcousticStream, Kernels
 from stt_service.engine.api import Engine, ModelInfo, Samples, Stream, StreamOptions
-from stt_service.engine.graph import read_graph
+from stt_service.engine.graph import GraphInfo, read_graph
 from stt_service.engine.probe import ensure_runs
 from stt_service.errors import EngineError, StreamClosedError
 from stt_service.events import Partial, Transcript
@@ -39,18 +39,22 @@ class LiteRtEngine(Engine):
         kernels: Kernels = "auto",
         state_dir: Path | None = None,
         trusted: Container[str] = (),
+        graph: GraphInfo | None = None,
     ) -> None:
         """Open the model at ``path``; results call it ``model_id``, or by the file's name.
 
         ``threads`` is how many LiteRT may use; None leaves one core free. ``kernels``
         chooses between the original's numbers and speed. A model whose SHA-256
         is not ``trusted`` is run in a child process first, once for each ``state_dir``.
+        ``graph`` is what :func:`read_graph` says of it, where that was asked already.
         Raises :exc:`ModelError` naming the file, and :exc:`ScorerError` when ``scorer`` does not
         fit its alphabet.
         """
-        read_graph(path)  # says what is wrong better than a child that failed
+        graph = graph or read_graph(path)  # says what is wrong better than a child that failed
         ensure_runs(path, state_dir=state_dir, trusted=trusted)
-        self._acoustic: AcousticModel | None = AcousticModel(path, threads=threads, kernels=kernels)
+        self._acoustic: AcousticModel | None = AcousticModel(
+            path, threads=threads, kernels=kernels, graph=graph
+        )
         info = self._acoustic.info
         self._decoder = Decoder(
             info.alphabet, scorer=scorer, frame_step=info.frame_step, calibration=calibration

@@ -1,59 +1,39 @@
-"""All routes of the one port. Receives a hub, a control and plain values; knows no listener."""
+"""The one port as a whole: WebSockets at once, the HTTP part when it is first asked for.
+
+    request ──► headers ──► Doorkeeper ──► bounded ─┬─ WebSocket ──► transcripts, recognize
+                                                    └─ HTTP ──► OnDemand ──► rest (FastAPI)
+
+Receives a hub, a control and plain values; knows no listener.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Literal
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from fastapi import FastAPI, Query, Request, Response, WebSocket
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.routing import Router, WebSocketRoute
 
-from stt_service import __version__
-from stt_service.errors import SttError
-from stt_service.hub import Hub
-from stt_service.listener.api import BusyError, Control, Wishes
-from stt_service.server import messages
-from stt_service.server.kept import Keeper, add_kept
-from stt_service.server.limits import MAX_QUERY_TEXT
+from stt_service.server.calls import in_thread
+from stt_service.server.limits import TRANSCRIBE
 from stt_service.server.messages import DEFAULT_KINDS, KINDS
-from stt_service.server.metrics import Metrics, ServiceCollector
-from stt_service.server.page import HEADERS, add_page
+from stt_service.server.page import HEADERS
 from stt_service.server.patience import bounded
-from stt_service.server.problems import RefusedError, may_control
 from stt_service.server.recognize import recognize
 from stt_service.server.security import Door, Doorkeeper
 from stt_service.server.transcripts import Clients
-from stt_service.server.upload import FIELD, Recognition, TooLargeError, TooSlowError, Uploads
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.websockets import WebSocket
+
+    from stt_service.hub import Hub
+    from stt_service.listener.api import Control
+    from stt_service.server.kept import Keeper
 
 DEFAULT_CLIENTS = 256
 """Subscribers at once: many more than a house has, few enough for a board's memory."""
-TRANSCRIBE = "/v1/transcribe"
-"""Reads its large bodies itself."""
-
-
-class Problem(BaseModel):
-    """Why a request was not served."""
-
-    code: str
-    message: str
-    remedy: str = ""
-
-
-class Status(messages.StateBody):
-    """What is the case now, with figures."""
-
-    version: str
-    callers: int
-    counts: dict[str, float]
-
-
-class Health(BaseModel):
-    """The server answers."""
-
-    status: Literal["ok"] = "ok"
 
 
 def make_app(
@@ -70,15 +50,6 @@ def make_app(
     """
     subscribers = Clients(hub, control, clients)
 
-    app = FastAPI(
-        title="stt-service",
-        version=__version__,
-        description="Speech to text on this machine. WebSockets: see docs/protocol.md.",
-        docs_url=None,  # both pages load their scripts from other machines
-        redoc_url=None,
-    )
-    doorkeeper = Doorkeeper(bounded(app, frozenset({TRANSCRIBE})), door)
-
     def server_counts() -> Mapping[str, float]:
         return {
             "clients": subscribers.now,
@@ -88,111 +59,53 @@ def make_app(
             "requests_refused_total": doorkeeper.refused,
         }
 
-    add_page(app)
-    _add_health(app, control, Metrics(ServiceCollector(hub, control, server_counts)))
-    _add_transcribe(app, control)
-    _add_sockets(app, control, subscribers)
-    if keeper is not None:
-        add_kept(app, keeper)
+    def make() -> ASGIApp:
+        from stt_service.server.rest import make_rest  # noqa: PLC0415 -- see OnDemand
+
+        return make_rest(hub, control, server_counts, keeper)
+
+    rest, sockets = OnDemand(make), _sockets(control, subscribers)
+
+    async def either(scope: Scope, receive: Receive, send: Send) -> None:
+        await (rest if scope["type"] == "http" else sockets)(scope, receive, send)
+
+    doorkeeper = Doorkeeper(bounded(either, frozenset({TRANSCRIBE})), door)
     return _with_headers(doorkeeper)
 
 
-def _add_health(app: FastAPI, control: Control, metrics: Metrics) -> None:
-    @app.get("/healthz")
-    async def healthz() -> Health:
-        """Say that the server answers."""
-        return Health()
+class OnDemand:
+    """An ASGI application that is made when the first request comes. Owned by the server's loop.
 
-    @app.get("/readyz", responses={503: {"model": messages.StateBody}})
-    async def readyz(response: Response) -> messages.StateBody:
-        """Say whether what is said now would be recognised: 200, or 503 and why not."""
-        state = control.state()
-        response.status_code = 200 if state.ready else 503
-        return messages.state_of(state)
+    FastAPI with all that it loads takes a third of the daemon's start: who comes back after a
+    crash listens and tells without waiting for it, and a board whose clients hold WebSockets
+    never spends the memory. Made in a thread, so that those are served meanwhile.
+    """
 
-    @app.get("/v1/status")
-    async def status() -> Status:
-        """Return the state with all figures."""
-        state = control.state()
-        return Status(
-            **messages.state_of(state).model_dump(),
-            version=__version__,
-            callers=state.callers,
-            counts=dict(state.counts),
-        )
+    def __init__(self, make: Callable[[], ASGIApp]) -> None:
+        self._make = make
+        self._made: asyncio.Task[ASGIApp] | None = None
 
-    @app.get("/metrics", response_class=Response)
-    async def prometheus() -> Response:
-        """Return all figures for Prometheus."""
-        return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, as ASGI has it."""
+        if self._made is None:
+            self._made = asyncio.create_task(in_thread(self._make))
+        app = await asyncio.shield(self._made)  # others wait for it when this client goes
+        await app(scope, receive, send)
 
 
-def _add_transcribe(app: FastAPI, control: Control) -> None:
-    uploads = Uploads(control)
-    binary = {"schema": {"type": "string", "format": "binary"}}
-    form = {
-        "schema": {
-            "type": "object",
-            "properties": {FIELD: {"type": "string", "format": "binary"}},
-            "required": [FIELD],
-        }
-    }
-    kinds = ("audio/wav", "audio/flac", "audio/ogg", "application/octet-stream")
-    statuses = (400, 401, 403, 408, 413, 503)
-
-    @app.post(
-        TRANSCRIBE,
-        responses={status: {"model": Problem} for status in statuses},
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {**dict.fromkeys(kinds, binary), "multipart/form-data": form},
-            }
-        },
-    )
-    async def transcribe(
-        request: Request,
-        phrases: Annotated[str | None, Query(max_length=MAX_QUERY_TEXT)] = None,
-        phrases_mode: Literal["strict", "bias"] = "strict",
-        alternatives: Annotated[int, Query(ge=1, le=100)] = 1,
-        endpoints: bool = True,
-    ) -> Recognition:
-        """Recognise a recording: WAV, FLAC or Ogg as the body, or a form with the file `audio`."""
-        may_control(request)
-        wishes = Wishes(
-            phrases=phrases or None,
-            phrases_mode=phrases_mode,
-            alternatives=alternatives,
-            endpoints=endpoints,
-        )
-        return await uploads.recognise(request, wishes)
-
-    @app.exception_handler(SttError)
-    async def refuse(request: Request, error: SttError) -> JSONResponse:  # noqa: ARG001
-        status, code = 400, "refused"
-        headers = None
-        if isinstance(error, RefusedError):
-            status, code = error.status, error.problem
-        elif isinstance(error, BusyError):
-            status, code, headers = 503, "busy", {"Retry-After": "1"}
-        elif isinstance(error, TooLargeError):
-            status, code = 413, "too-large"
-        elif isinstance(error, TooSlowError):
-            status, code = 408, "too-slow"
-        problem = Problem(code=code, message=error.message, remedy=error.remedy)
-        return JSONResponse(problem.model_dump(), status, headers)
-
-
-def _add_sockets(app: FastAPI, control: Control, subscribers: Clients) -> None:
-    @app.websocket("/v1/transcripts")
-    async def transcripts(socket: WebSocket, kinds: str | None = None) -> None:
+def _sockets(control: Control, subscribers: Clients) -> ASGIApp:
+    async def transcripts(socket: WebSocket) -> None:
+        kinds = socket.query_params.get("kinds")
         wanted = DEFAULT_KINDS if kinds is None else tuple(kinds.split(","))
         known = tuple(kind for kind in KINDS if kind in wanted)
         await subscribers.serve(socket, socket.state.access, known)
 
-    @app.websocket("/v1/recognize")
     async def audio(socket: WebSocket) -> None:
         await recognize(socket, control, socket.state.access)
+
+    return Router(
+        [WebSocketRoute("/v1/transcripts", transcripts), WebSocketRoute("/v1/recognize", audio)]
+    )
 
 
 def _with_headers(app: ASGIApp) -> ASGIApp:

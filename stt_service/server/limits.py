@@ -22,8 +22,10 @@ COMMANDS_BURST = 40
 HEAD_SECONDS = 10.0
 """For a request to arrive up to the end of its headers: a connection that sends a byte now and then
 would keep its place for ever."""
+TRANSCRIBE = "/v1/transcribe"
+"""The one address that reads its bodies itself, and has limits of its own."""
 MAX_BODY_BYTES = 256 << 10
-"""Of a request other than /v1/transcribe: JSON that somebody has typed."""
+"""Of a request to any other: JSON that somebody has typed."""
 BODY_SECONDS = 10.0
 """For that to arrive."""
 MAX_QUERY_TEXT = 4096

@@ -15,6 +15,7 @@ import socket
 import ssl
 import stat
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -123,6 +124,31 @@ class _Protocol(WebSocketsSansIOProtocol):
         self.transport.abort()
 
 
+class _Uvicorn(uvicorn.Server):
+    """Sleeps until it is told to end; the original looks ten times a second whether it was."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._told = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().serve(sockets)
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)  # the headers of all answers
+        if not self.should_exit:
+            await self._told.wait()
+
+    def end(self) -> None:
+        """Have it end. Any thread may call."""
+        self.should_exit = True
+        if self._loop is not None:
+            with suppress(RuntimeError):  # its loop has ended already
+                self._loop.call_soon_threadsafe(self._told.set)
+
+
 class Server(Closing):
     """One running server. ``start`` and ``close`` are for one thread; the loop has its own."""
 
@@ -130,7 +156,7 @@ class Server(Closing):
         """Bind the address, so that its port is known. Raises :exc:`ServerError`."""
         self._address = address
         self._socket = _bind(address)
-        self._server: uvicorn.Server | None = None
+        self._server: _Uvicorn | None = None
         self._thread: threading.Thread | None = None
         self._ended = threading.Event()
 
@@ -153,7 +179,7 @@ class Server(Closing):
 
         Raises :exc:`ServerError`, and :exc:`ConfigError` for a certificate that cannot be used.
         """
-        server = uvicorn.Server(_configure(app, self._address, clients))
+        server = _Uvicorn(_configure(app, self._address, clients))
         self._server = server
         self._socket.listen(BACKLOG)
         self._thread = threading.Thread(
@@ -168,7 +194,7 @@ class Server(Closing):
             if waited > START_SECONDS:
                 raise ServerError(f"the server has not started within {START_SECONDS:g} s")
 
-    def _run(self, server: uvicorn.Server) -> None:
+    def _run(self, server: _Uvicorn) -> None:
         # Outside of the main thread uvicorn installs no signal handlers.
         try:
             asyncio.run(server.serve(sockets=[self._socket]))
@@ -180,7 +206,7 @@ class Server(Closing):
     def close(self) -> None:
         """End all connections within a named time. Harmless when already closed."""
         if self._server is not None and self._thread is not None:
-            self._server.should_exit = True
+            self._server.end()
             self._thread.join(STOP_SECONDS + 1)
             if self._thread.is_alive():
                 self._server.force_exit = True

@@ -53,6 +53,16 @@ def test_channels_are_averaged():
     assert convert(eight, 16_000, 8).tolist() == wave.tolist()
 
 
+@settings(deadline=None)
+@given(st.sampled_from([16_000, 44_100, 48_000]), st.integers(1, 8), st.integers(0, 2**32 - 1))
+def test_a_sound_cards_samples_are_heard_as_their_floats_are(rate, channels, seed):
+    """Its shorter way changes not one bit; the mean of channels is NumPy's own."""
+    noise = np.random.default_rng(seed).integers(-32768, 32768, (2_000, channels))
+    block = noise.astype(np.int16)
+    mean = block.mean(axis=1, dtype=np.float64)[:, np.newaxis] / 32768
+    assert convert(block, rate, channels).tolist() == convert(mean, rate).tolist()
+
+
 def test_one_channel_can_be_chosen():
     """The others are not heard."""
     wave = (tone(16_000) * 32768).astype(np.int16)

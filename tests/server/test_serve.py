@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import subprocess
+import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -13,9 +18,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from stt_service.client import Client, Where
 from stt_service.errors import ConfigError
+from stt_service.server.app import OnDemand
 from stt_service.server.commands import PingCommand
 from stt_service.server.serve import Address, Server, ServerError
 from tests.fakes_server import Stage, running
+from tests.running import ROOT
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 def test_a_port_in_use_is_named_with_a_remedy(stage: Stage) -> None:
@@ -68,6 +78,65 @@ def test_it_ends_with_its_clients_connected() -> None:
     connection.close()
     with running(port=port):
         pass
+
+
+def test_it_sleeps_while_nobody_asks(stage: Stage) -> None:
+    """A board in silence is not woken for clients that do not exist."""
+    (thread,) = (one for one in threading.enumerate() if one.name == "server")
+    status = Path(f"/proc/self/task/{thread.native_id}/status")
+
+    def wakes() -> int:
+        return int(status.read_text().partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+
+    httpx.get(stage.http + "/healthz")
+    time.sleep(0.5)  # until that connection is closed
+    before = wakes()
+    time.sleep(1.0)
+    assert wakes() - before <= 2
+
+
+def test_what_http_needs_is_loaded_by_the_first_request() -> None:
+    """A daemon that comes back tells WebSockets what it hears without waiting for that."""
+    script = """
+import sys
+import stt_service.server.app, stt_service.server.serve
+assert not {"fastapi", "prometheus_client"} & set(sys.modules), "loaded too early"
+"""
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
+
+
+def test_it_is_made_once_whoever_asks_meanwhile() -> None:
+    """Clients that go before it is there do not stop it, and those who wait get their answer."""
+    made, served, go = [], [], threading.Event()
+
+    def make() -> ASGIApp:
+        made.append(threading.current_thread())
+        go.wait(20)
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            served.append(scope["path"])
+
+        return app
+
+    async def ask() -> None:
+        async def unused(*_: object) -> dict[str, object]:
+            return {}
+
+        late = OnDemand(make)
+        gone, *others = [
+            asyncio.create_task(late({"type": "http", "path": path}, unused, unused))
+            for path in "abc"
+        ]
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.sleep(0)
+        go.set()
+        await asyncio.gather(*others)
+
+    asyncio.run(ask())
+    assert len(made) == 1
+    assert made[0] is not threading.current_thread()
+    assert served == ["b", "c"]
 
 
 def test_health_and_readiness_differ(stage: Stage) -> None:
