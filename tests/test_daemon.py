@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -111,8 +113,30 @@ def test_a_port_in_use_ends_it_though_it_listens_already(daemon) -> None:
         status, _ = one.end()
     assert status not in (0, None)
     assert f"{port} is in use" in one.log
-    left = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")]
-    assert command.replace(" ", "\0").encode() + b"\0" not in left
+    assert not runs(command)
+
+
+@pytest.mark.slow
+def test_a_recorder_that_never_delivers_goes_with_it(daemon) -> None:
+    """It is still being opened when the daemon ends."""
+    command = f"sleep 1000.{os.getpid()}"
+    one = daemon("--source", f"cmd:{command}")
+    deadline = time.monotonic() + running.PATIENCE
+    while not runs(command):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert one.end(signal.SIGTERM)[0] == 0
+    assert not runs(command)
+
+
+def runs(command: str) -> bool:
+    """Whether there is a process with these words on its command line, and no other."""
+    wanted = command.replace(" ", "\0").encode() + b"\0"
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if path.read_bytes() == wanted:
+                return True
+    return False
 
 
 @pytest.mark.slow

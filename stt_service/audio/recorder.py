@@ -6,6 +6,7 @@ recorder ──stdout──► PipeSource ──► blocks
 
 from __future__ import annotations
 
+import atexit
 import os
 import shlex
 import signal
@@ -71,6 +72,8 @@ class Recorder(AudioSource):
         self._command = preset or tuple(command)
         self._name = f"the recorder `{shlex.join(self._command)}`"
         self._process = self._start()
+        # One that delivers nothing is still being opened, where nobody else can end it with us.
+        atexit.register(self._end)
         assert self._process.stdout is not None
         self._reader = DescriptorReader(
             os.dup(self._process.stdout.fileno()), name=self._name, timeout=lost_after
@@ -154,6 +157,11 @@ class Recorder(AudioSource):
             return
         self._closed.set()
         self._reader.close()
+        self._end()
+        atexit.unregister(self._end)
+
+    def _end(self) -> None:
+        """End the recorder and its children."""
         for number, patience in ((signal.SIGTERM, END_SECONDS), (signal.SIGKILL, None)):
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
