@@ -23,7 +23,7 @@ from stt_service.app import open_engine
 from stt_service.decoder.alphabet import Alphabet
 from stt_service.decoder.phrases import PhraseGrammar, build_grammar
 from stt_service.decoder.phrases.library import find
-from stt_service.engine.api import Engine, Samples, StreamOptions
+from stt_service.engine.api import Engine, Samples
 from training.manifest import held_out_speakers, read_sets
 
 COFFEE = str(Path(__file__).resolve().parents[1] / "examples" / "phrases" / "coffee.yaml")
@@ -45,9 +45,10 @@ class Score:
 
 def ours(engine: Engine, grammar: PhraseGrammar | None = None) -> Transcribe:
     """Return our recogniser, with ``grammar`` as the only allowed sentences."""
+    options = rivals.as_used(grammar)
 
     def transcribe(samples: Samples) -> str:
-        with engine.stream(StreamOptions(grammar=grammar)) as stream:
+        with engine.stream(options) as stream:
             stream.feed(samples)
             return stream.finish().text
 

@@ -16,7 +16,7 @@ from stt_service.app import open_engine
 from stt_service.decoder.alphabet import Alphabet
 from stt_service.decoder.phrases import PhraseGrammar, build_grammar
 from stt_service.decoder.phrases.library import find
-from stt_service.engine.api import Engine, Samples, StreamOptions
+from stt_service.engine.api import Engine, Samples
 from training import noises
 
 HEADER = ("sound", "grammar", "clips", "accepted %")
@@ -48,9 +48,10 @@ def run(limit: int | None) -> Iterator[tuple[object, ...]]:
 
 
 def _accepted(engine: Engine, audio: list[Samples], grammar: PhraseGrammar | None) -> str:
+    options = rivals.as_used(grammar)
     taken = 0
     for samples in audio:
-        with engine.stream(StreamOptions(grammar=grammar)) as stream:
+        with engine.stream(options) as stream:
             stream.feed(samples)
             taken += not stream.finish().rejected
     return f"{100 * taken / len(audio):.1f}"

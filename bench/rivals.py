@@ -8,9 +8,11 @@ from pathlib import Path
 
 import platformdirs
 
+from stt_service.app import beam_width
 from stt_service.config import load
+from stt_service.decoder.api import Grammar
 from stt_service.decoder.scorer import open_scorer
-from stt_service.engine.api import Engine
+from stt_service.engine.api import Engine, StreamOptions
 from stt_service.engine.graph import read_graph
 from stt_service.engine.litert import LiteRtEngine
 from stt_service.engine.native import NativeEngine
@@ -24,6 +26,11 @@ STATE = platformdirs.user_cache_path("stt-service-bench")
 def bundled() -> Settings:
     """Return settings that take the bundled model on one thread, whatever this machine's say."""
     return load(flags={"model": {"name": "stt-en-small"}, "engine": {"threads": 1}}).settings
+
+
+def as_used(grammar: Grammar | None = None) -> StreamOptions:
+    """Return what a session of :func:`bundled` asks of a stream: the beam it was tuned with."""
+    return StreamOptions(beam_width=beam_width(bundled()), grammar=grammar)
 
 
 def library(name: str) -> Path:

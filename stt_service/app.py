@@ -186,6 +186,16 @@ class Request:
     raw: Raw | None = None
 
 
+def beam_width(settings: Settings) -> int | None:
+    """Return the beam that the settings choose, else the one the model was tuned with.
+
+    None where neither says one: then it is the one in the model's file. Raises :exc:`ModelError`.
+    """
+    chosen = _chosen(settings.decoder.beam_width)
+    own = model_store(settings).resolve(settings.model.name).beam_width
+    return own if chosen is None else chosen
+
+
 class Session(Closing):
     """An open engine with all that a request asks for. Owned by the thread that opened it."""
 
@@ -202,7 +212,7 @@ class Session(Closing):
             chosen = model_store(settings).resolve(settings.model.name)
             self.unread = _unreadable_scorer(settings, chosen)
             options = StreamOptions(
-                beam_width=self._beam_width(),
+                beam_width=beam_width(settings),
                 hot_words=request.hot_words,
                 grammar=self._grammar(),
                 alternatives=settings.decoder.alternatives,
@@ -213,12 +223,6 @@ class Session(Closing):
             self._engine.close()
             raise
         self._transcriber = Transcriber(self._engine, options)
-
-    def _beam_width(self) -> int | None:
-        settings = self._request.settings
-        chosen = _chosen(settings.decoder.beam_width)
-        own = model_store(settings).resolve(settings.model.name).beam_width
-        return own if chosen is None else chosen
 
     def _grammar(self) -> Grammar | None:
         if self._request.phrases is None:

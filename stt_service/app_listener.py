@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from stt_service.app import find_phrases, model_store, open_engine
+from stt_service.app import beam_width, find_phrases, model_store, open_engine
 from stt_service.errors import ConfigError, ModelError
 from stt_service.settings import Settings
 
@@ -99,17 +99,12 @@ def stream_options(settings: Settings, model: ModelInfo, wishes: Wishes) -> Stre
     """Return what a stream is asked for. Raises :exc:`PhrasesError`."""
     from stt_service.engine.api import StreamOptions
 
-    beam = settings.decoder.beam_width
     return StreamOptions(
-        beam_width=_own_beam_width(settings) if beam == "auto" else beam,
+        beam_width=beam_width(settings),
         hot_words=wishes.hot_words,
         grammar=_grammar(model, wishes),
         alternatives=wishes.alternatives,
     )
-
-
-def _own_beam_width(settings: Settings) -> int | None:
-    return model_store(settings).resolve(settings.model.name).beam_width
 
 
 def _grammar(model: ModelInfo, wishes: Wishes) -> Grammar | None:

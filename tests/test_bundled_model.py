@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import soxr
 
-from stt_service.app import data_dir, open_engine
+from stt_service.app import beam_width, data_dir, open_engine
 from stt_service.cli.wer import Errors, word_errors
 from stt_service.config import load
 from stt_service.decoder.alphabet import Alphabet
@@ -63,9 +63,10 @@ def test_digits_of_a_stranger_are_understood(engine: Engine, shared: Path) -> No
     grammar = build_grammar(DIGITS, Alphabet(engine.model.labels))
     with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
         clips = [row for row in csv.DictReader(file) if row["speaker"] == SPEAKER]
+    options = StreamOptions(beam_width=beam_width(bundled()), grammar=grammar)
     errors = Errors(0, 0)
     for row in clips:
-        text = hear(engine, read(folder / row["path"]), StreamOptions(grammar=grammar))
+        text = hear(engine, read(folder / row["path"]), options)
         errors += word_errors(row["transcript"], text)
     assert len(clips) == 500
     assert errors.rate <= 0.10  # a refused digit counts as a mistaken one

@@ -35,8 +35,9 @@ ALPHAS = (0.3, 0.5, 0.7, 1.0)
 BETAS = (0.0, 1.0, 2.0)
 EQUAL = 0.005
 """Word error rate; on some 250 clips, what differs by less is the same."""
-BEAM_WIDTH = 100
-"""Hypotheses kept at each frame; wider ones change little and take longer."""
+BEAM_WIDTH = 300
+"""Hypotheses kept at each frame: of sentences of strangers a point of word errors less than with
+100, at a quarter more processor time; 500 change little more."""
 CLIPS_PER_SET = 50
 """Held-out clips of each set, evenly taken."""
 
