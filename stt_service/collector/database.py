@@ -177,6 +177,8 @@ def _ask_driver(engine: Engine, statement: str, given: Mapping[str, object]) -> 
         lent = engine.raw_connection()
     except SQLAlchemyError as error:
         raise fault(error) from error
+    except psycopg.Error as error:  # as the driver says it: here nobody translates
+        raise _said(error, error) from error
     driver: Any = lent.driver_connection
     try:
         driver.autocommit = True
