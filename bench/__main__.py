@@ -94,11 +94,12 @@ def collector(database: str, workers: int, clients: int, seconds: float) -> None
 @click.option("--kills", default=500, show_default=True, help="Of worker and collector.")
 @click.option("--withdrawals", default=200, show_default=True, help="At random moments.")
 @click.option("--seed", default=1, show_default=True)
-def collection(utterances: int, kills: int, withdrawals: int, seed: int) -> None:
+@click.option("--ways", default=3, show_default=True, help="From store to collector, at once.")
+def collection(utterances: int, kills: int, withdrawals: int, seed: int, ways: int) -> None:
     """Whether all arrives once over a bad line, and all that is withdrawn is gone."""
     from bench.collection import HEADER, run  # noqa: PLC0415 -- needs the extra `collector`
 
-    _show(HEADER, run(utterances, kills, withdrawals, seed))
+    _show(HEADER, run(utterances, kills, withdrawals, seed, ways))
 
 
 @bench.command()

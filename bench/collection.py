@@ -4,10 +4,13 @@
                   withdrawals, at random moments
 
 Real processes, the real store and the real collector; waits between attempts alone are left out.
+Several such ways at once, each with a store and a collector of its own: most of the time each of
+them waits for a disk or for the line.
 """
 
 from __future__ import annotations
 
+import concurrent.futures
 import hashlib
 import multiprocessing
 import random
@@ -45,30 +48,58 @@ SHARE = 0.3
 BITS = 4
 QUOTA = Quota(1 << 40, 3650.0, 0)
 GIVE_UP_SECONDS = 600.0
-"""Without anything arriving."""
+"""Without anything arriving, or without a receipt, and a second for each."""
 SETTLED_SECONDS = 3.0
 """After the last receipt, before the last look: nothing may come any more."""
+AGAIN_SECONDS = 0.05
+"""After a failure: a collector that was killed takes longer to come back."""
+LOOK_SECONDS = 0.02
+"""Between looks at whether there is something to do, or whether it has been done."""
 MOMENT = 0.6
 """Longest, in seconds, between two harms."""
 
 Row = tuple[object, ...]
 
 
-def run(utterances: int, kills: int, withdrawals: int, seed: int) -> Iterable[Row]:
+def run(utterances: int, kills: int, withdrawals: int, seed: int, ways: int = 1) -> Iterable[Row]:
     """Yield rows as :data:`HEADER` names them. Raises AssertionError for anything lost."""
+    began = time.perf_counter()
+    shares = [
+        [n // ways + (one < n % ways) for n in (utterances, kills, withdrawals)]
+        for one in range(ways)
+    ]
+    # Not forked: each way has threads and processes of its own.
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(ways, mp_context=context) as pool:
+        found = list(pool.map(_one_way, shares, range(seed, seed + ways)))
+    for rows in zip(*found, strict=True):
+        whats = [value for _, value in rows]
+        yield rows[0][0], sum(whats[1:], start=whats[0])
+    yield "seconds in all", round(time.perf_counter() - began)
+
+
+def _one_way(share: list[int], seed: int) -> list[tuple[str, Any]]:
+    return list(one_way(*share, seed))
+
+
+def one_way(utterances: int, kills: int, withdrawals: int, seed: int) -> Iterator[tuple[str, int]]:
+    """Yield what is found, in figures that can be added up."""
     with tempfile.TemporaryDirectory() as folder, staged(Path(folder), seed) as stage:
         began = time.perf_counter()
         stage.arrive(utterances, kills)
         yield "utterances", utterances
         yield "stored exactly once, bytes equal", stage.judge()
-        yield "seconds", f"{time.perf_counter() - began:.0f}"
-        yield "worker and collector killed", stage.killed
+        yield "seconds of arriving, all ways", round(time.perf_counter() - began)
+        began = time.perf_counter()
         stage.withdraw_all()
+        yield "utterances asked back in the end", len(stage.receipts())
+        yield "seconds of that, all ways", round(time.perf_counter() - began)
         began, before = time.perf_counter(), len(stage.receipts())
         for _ in range(withdrawals):
             stage.change_of_mind()
         yield "withdrawals at a random moment", withdrawals
         yield "utterances asked back in them", len(stage.receipts()) - before
+        yield "worker and collector killed", stage.killed
         time.sleep(SETTLED_SECONDS)
         yield "still there in the end", stage.collection.sums().utterances
         yield "sound files of killed requests", len(list(stage.collection.objects.names()))
@@ -76,8 +107,8 @@ def run(utterances: int, kills: int, withdrawals: int, seed: int) -> Iterable[Ro
         list(stage.collection.removal.sweep(now=time.time() + 2 * GRACE_SECONDS))
         yield "sound files after the sweep", len(list(stage.collection.objects.names()))
         yield "receipts", len(stage.receipts())
-        yield "seconds of the withdrawals", f"{time.perf_counter() - began:.0f}"
-        yield "faults of the line", ", ".join(f"{n} {name}" for name, n in stage.proxy.met.items())
+        yield "seconds of the withdrawals, all ways", round(time.perf_counter() - began)
+        yield from ((f"faults of the line: {name}", n) for name, n in stage.proxy.met.items())
 
 
 def _serve(plan: Plan, port: int) -> None:
@@ -104,8 +135,9 @@ def _work(folder: Path, port: int) -> None:
                 if step.did in ("failed", "paused"):
                     queue.resume()
                     queue.retry()
-                if step.did != "sent":
-                    time.sleep(0.01)
+                    time.sleep(AGAIN_SECONDS)
+                elif step.did not in ("sent", "deleted"):
+                    time.sleep(LOOK_SECONDS)
 
 
 @dataclass
@@ -127,7 +159,17 @@ class Stage:
 
     def __post_init__(self) -> None:
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["bench.collection", "stt_service.collector.api"])
+        # So that to start again costs a tenth of a second, and not two.
+        self._context.set_forkserver_preload(
+            [
+                "bench.collection",
+                "uvicorn.protocols.http.h11_impl",
+                "uvicorn.lifespan.on",
+                "stt_service.collector.api",
+                "stt_service.upload.collector",
+                "stt_service.upload.worker",
+            ]
+        )
         self._utterances = Utterances(self.database, QUOTA)
         self._ledger = Ledger(self.database)
         self._start("collector", _serve, self.plan, self.proxy.upstream)
@@ -209,6 +251,12 @@ class Stage:
             assert hashlib.sha256(self.collection.sound(name)).hexdigest() == digest, "changed"
         return len(here)
 
+    def _waits(self) -> bool:
+        """Return whether a deletion is still to be confirmed."""
+        with self.database.reading() as connection:
+            query = "SELECT EXISTS (SELECT 1 FROM tombstones)"
+            return bool(connection.execute(query).fetchone()[0])
+
     def receipts(self) -> set[str]:
         """Return the ids of what was deleted elsewhere."""
         with self.database.reading() as connection:
@@ -224,10 +272,11 @@ class Stage:
         # What the worker began between the two looks has a grave too.
         self.asked_back |= {row[0] for row in (*rows, *graves)}
         self.kept.clear()
-        end = time.monotonic() + GIVE_UP_SECONDS
-        while not self.asked_back <= self.receipts():
+        end = time.monotonic() + GIVE_UP_SECONDS + len(self.asked_back)
+        while self._waits():
             assert time.monotonic() < end, "no receipt"
-            time.sleep(0.02)
+            time.sleep(LOOK_SECONDS)
+        assert self.asked_back <= self.receipts(), "a receipt is missing"
         self.proxy.settle()
         assert list(self.collection.ids()) == [], "still there"
 

@@ -59,7 +59,14 @@ def open_worker(settings: Settings) -> Iterator[Worker]:
     with Database(shelf.folder) as database, make_target(settings) as target:
         utterances = shelf.utterances(database, sweep=False)
         queue = Queue(database, utterances, shelf.grace)
-        yield Worker(queue, utterances, target, make_rules(settings), is_metered)
+        yield Worker(
+            queue,
+            utterances,
+            target,
+            make_rules(settings),
+            is_metered,
+            former=lambda name: make_target(settings, name),
+        )
 
 
 def network_is_metered() -> bool | None:
@@ -69,19 +76,20 @@ def network_is_metered() -> bool | None:
     return is_metered()
 
 
-def make_target(settings: Settings) -> Target:
-    """Return where utterances go. Raises :exc:`ConfigError`."""
+def make_target(settings: Settings, name: str | None = None) -> Target:
+    """Return where utterances go, or another target by its name. Raises :exc:`ConfigError`."""
     from stt_service.upload.bucket import SCHEME, BucketTarget
     from stt_service.upload.collector import CollectorTarget
 
     upload = settings.upload
-    if upload.target == "none":
+    url = name or upload.target
+    if url == "none":
         raise ConfigError("upload.target is not set", "Set it to a collector's address")
-    if upload.target.startswith(SCHEME):
+    if url.startswith(SCHEME):
         endpoint = None if upload.endpoint == "none" else upload.endpoint
-        return BucketTarget(upload.target, endpoint=endpoint, authority=_path(upload.authority))
+        return BucketTarget(url, endpoint=endpoint, authority=_path(upload.authority))
     return CollectorTarget(
-        upload.target,
+        url,
         invitation=upload.invitation,
         authority=_path(upload.authority),
         certificate=_path(upload.certificate),

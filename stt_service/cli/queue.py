@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -74,6 +75,8 @@ def status(context: Context, *, state_dir: str | None, as_json: bool) -> None:
     click.echo(
         f"{found['tombstones']} deletions are asked for, {len(found['receipts'])} are confirmed"
     )
+    for where, count in found["tombstones_at"].items():
+        click.echo(f"asked for at {where}: {count}")
     for one in found["receipts"]:
         click.echo(f"deleted: {one['utterance']}  {one['deleted']}  receipt {one['receipt']}")
 
@@ -94,9 +97,11 @@ def _status(settings: Settings, queue: Queue | None) -> dict[str, Any]:
                 "pause": None,
                 "quarantined": [],
                 "receipts": [],
+                "tombstones_at": {},
             }
         )
     deliveries = queue.deliveries()
+    graves = queue.tombstones()
     pause = queue.paused()
     over = pause is not None and pause.until is not None and pause.until <= time.time()
     return found | {
@@ -104,7 +109,8 @@ def _status(settings: Settings, queue: Queue | None) -> dict[str, Any]:
         "sent": sum(day.utterances for day in queue.left_home()),
         "quarantined": [asdict(one) for one in deliveries if one.state == "quarantined"],
         "pause": None if pause is None or over else asdict(pause),
-        "tombstones": len(queue.tombstones()),
+        "tombstones": len(graves),
+        "tombstones_at": Counter(one.target for one in graves if one.target is not None),
         "receipts": [asdict(one) for one in queue.receipts()],
     }
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,24 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
+from sqlalchemy import (
+    ClauseElement,
+    Connection,
+    Dialect,
+    Engine,
+    Executable,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from stt_service.collector import tagging_tables  # noqa: F401 -- its tables are part of metadata
+from stt_service.collector.receive_function import add_function
 from stt_service.collector.tables import audit, keys, metadata
 from stt_service.errors import CollectorError
 
@@ -88,6 +102,8 @@ def prepare(engine: Engine) -> None:
             if connection.execute(select(keys.c.name)).first() is None:
                 value = secrets.token_bytes(KEY_BYTES)
                 connection.execute(insert(keys).values(name="seal", value=value))
+            if engine.dialect.name == "postgresql":
+                add_function(connection)
     except SQLAlchemyError as error:
         raise fault(error) from error
 
@@ -123,11 +139,60 @@ def writing(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Yield a connection to look with; it keeps nobody waiting. Raises :exc:`CollectorError`."""
+    with writing(_reader(engine)) as connection:
+        yield connection
+
+
+@lru_cache(maxsize=8)  # making it takes longer than looking
+def _reader(engine: Engine) -> Engine:
     options: dict[str, Any] = {READS: True}
     if engine.dialect.name == "postgresql":
         options["isolation_level"] = "AUTOCOMMIT"  # a look needs no beginning and no end
-    with writing(engine.execution_options(**options)) as connection:
-        yield connection
+    return engine.execution_options(**options)
+
+
+def ask(engine: Engine, statement: Executable, given: Mapping[str, object]) -> Any:  # noqa: ANN401
+    """Return the first row of a statement that is a transaction of its own, None for no row.
+
+    What it has written counts when this returns. Raises :exc:`CollectorError`.
+    """
+    if engine.dialect.name == "postgresql":
+        return _ask_driver(engine, _spelled(statement, engine.dialect), given)
+    with reading(engine) as connection:
+        return connection.execute(statement, given).first()
+
+
+@lru_cache(maxsize=32)
+def _spelled(statement: Executable, dialect: Dialect) -> str:
+    assert isinstance(statement, ClauseElement), "every statement is one"
+    return str(statement.compile(dialect=dialect))
+
+
+def _ask_driver(engine: Engine, statement: str, given: Mapping[str, object]) -> Any:  # noqa: ANN401
+    """Ask PostgreSQL through the driver: what SQLAlchemy does around it takes twice as long."""
+    import psycopg  # noqa: PLC0415 -- where SQLite is used it need not be there
+    from psycopg.rows import namedtuple_row  # noqa: PLC0415
+
+    try:
+        lent = engine.raw_connection()
+    except SQLAlchemyError as error:
+        raise fault(error) from error
+    except psycopg.Error as error:  # as the driver says it: here nobody translates
+        raise _said(error, error) from error
+    driver: Any = lent.driver_connection
+    try:
+        driver.autocommit = True
+        with driver.cursor(row_factory=namedtuple_row) as cursor:
+            found = cursor.execute(statement, given).fetchone()
+        driver.autocommit = False  # as all others expect it
+    except psycopg.Error as error:
+        lent.invalidate(error)
+        if driver.closed:  # and so are those of the others that wait to be lent
+            engine.dispose()
+        raise _said(error, error) from error
+    finally:
+        lent.close()
+    return found
 
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:number)")
@@ -137,8 +202,12 @@ _NOTE = insert(audit)
 def lock(connection: Connection, name: str) -> None:
     """Keep others out of one utterance until the transaction ends; SQLite lets one in anyway."""
     if connection.dialect.name == "postgresql":
-        number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
-        connection.execute(_LOCK, {"number": number})
+        connection.execute(_LOCK, {"number": lock_number(name)})
+
+
+def lock_number(name: str) -> int:
+    """Return what PostgreSQL locks in place of a name."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
 
 
 def note(connection: Connection, action: str, subject: str = "") -> None:
@@ -153,7 +222,10 @@ def stamp() -> str:
 
 def fault(error: SQLAlchemyError) -> CollectorError:
     """Return what a failure of the database is to its user: no statement, no values."""
-    origin = getattr(error, "orig", None)
+    return _said(error, getattr(error, "orig", None))
+
+
+def _said(error: Exception, origin: BaseException | None) -> CollectorError:
     said = str(origin or type(error).__name__).strip().splitlines()
     return CollectorError(
         f"the database failed: {said[0] if said else type(error).__name__}",

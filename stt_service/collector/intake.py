@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from sqlalchemy import BindParameter, Connection, Engine, bindparam, insert, literal, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Engine, bindparam, select
 
 from stt_service.collector.admission import DAY, admitted, secret_hash
-from stt_service.collector.database import lock, note, reading, stamp, writing
+from stt_service.collector.database import ask, stamp
 from stt_service.collector.objects import Objects, object_name
 from stt_service.collector.refusal import RefusedError
 from stt_service.collector.sound import check_sound
+from stt_service.collector.storing import BY_NAME, STANDING, store
 from stt_service.collector.tables import contributors, days, tombstones, utterances
 
 Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -147,8 +147,7 @@ class Intake:
     def open(self, token: str, name: str, now: int) -> Opening:
         """Say whether a body may come, before it is read. Raises :exc:`RefusedError`."""
         given = {"token": secret_hash(token), "name": name, "day": now // DAY}
-        with reading(self._engine) as connection:
-            found = connection.execute(_OPENING, given).first()
+        found = ask(self._engine, _OPENING, given)
         pseudonym = admitted(found)
         assert found is not None  # or it would have been refused
         before = _standing(found, pseudonym)
@@ -165,27 +164,18 @@ class Intake:
         check_sound(flac, meta.seconds, self._limits.seconds)
         place = object_name(name, meta.audio_sha256)
         self._objects.put(place, flac)
-        with writing(self._engine) as connection:
-            lock(connection, name)
-            found = connection.execute(_NOW, {"name": name}).one()
-            if found.buried is not None:
-                # It was deleted in between; that is for ever, so nobody else can need the object.
-                self._objects.delete(place)
-            before = _standing(found, opening.pseudonym)
-            if before is not None:
-                return before.receipt(name, meta)
-            self._count(connection, opening.pseudonym, now)
-            received = stamp()
-            connection.execute(_STORE, _row(opening.pseudonym, name, meta, received))
-            note(connection, "received", name)
-        return Receipt(name, received, new=True)
-
-    def _count(self, connection: Connection, pseudonym: str, now: int) -> None:
-        """Count an utterance of today. Raises :exc:`RefusedError` when there were enough."""
-        given = {"pseudonym": pseudonym, "day": now // DAY, "utterances": 1}
-        given["most"] = self._limits.per_day
-        if connection.execute(_COUNT[connection.dialect.name], given).first() is None:
-            raise _enough(self._limits.per_day, now)
+        row = _row(opening.pseudonym, name, meta, stamp())
+        most = self._limits.per_day
+        found, stored = store(self._engine, row, day=now // DAY, most=most)
+        if found.buried is not None:
+            # It was deleted in between; that is for ever, so nobody else can need the object.
+            self._objects.delete(place)
+        before = _standing(found, opening.pseudonym)
+        if before is not None:
+            return before.receipt(name, meta)
+        if not stored:
+            raise _enough(most, now)
+        return Receipt(name, str(row["received"]), new=True)
 
     def _check(self, meta: Meta, flac: bytes) -> None:
         if meta.consent.scope == "keep":
@@ -200,48 +190,23 @@ class Intake:
             raise RefusedError(422, "audio_sha256: the sound has another", "Send it again")
 
 
-_NAME: BindParameter[str] = bindparam("name")
-_STANDING = (
-    utterances.c.pseudonym.label("owner"),
-    utterances.c.audio_sha256,
-    utterances.c.received,
-    tombstones.c.number.label("buried"),
-)
 # Made once, and one question each: a statement costs what it takes to make it, and the way.
 _OPENING = (
     select(
         contributors.c.pseudonym,
         contributors.c.barred,
         days.c.utterances.label("today"),
-        *_STANDING,
+        *STANDING,
     )
     .select_from(
         contributors.outerjoin(
             days, (days.c.pseudonym == contributors.c.pseudonym) & (days.c.day == bindparam("day"))
         )
-        .outerjoin(utterances, utterances.c.id == _NAME)
-        .outerjoin(tombstones, tombstones.c.id == _NAME)
+        .outerjoin(utterances, utterances.c.id == BY_NAME)
+        .outerjoin(tombstones, tombstones.c.id == BY_NAME)
     )
     .where(contributors.c.token_sha256 == bindparam("token"))
 )
-_ONE = select(literal(1).label("one")).subquery()
-_NOW = select(*_STANDING).select_from(
-    _ONE.outerjoin(utterances, utterances.c.id == _NAME).outerjoin(
-        tombstones, tombstones.c.id == _NAME
-    )
-)
-_STORE = insert(utterances)
-# The two databases spell it alike; SQLAlchemy has it for each of them.
-_COUNT = {
-    dialect.dialect.name: dialect.insert(days)
-    .on_conflict_do_update(
-        index_elements=[days.c.pseudonym, days.c.day],
-        set_={"utterances": days.c.utterances + 1},
-        where=days.c.utterances < bindparam("most"),
-    )
-    .returning(days.c.utterances)
-    for dialect in (postgresql, sqlite)
-}
 
 
 def _standing(found: Any, pseudonym: str) -> Stored | None:  # noqa: ANN401 -- any row with those

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, delete, insert, select
 
 from stt_service.collector.database import lock, note, reading, stamp, writing
-from stt_service.collector.objects import SUFFIX, Objects, object_name
+from stt_service.collector.objects import Objects, object_name
 from stt_service.collector.refusal import RefusedError
 from stt_service.collector.tables import tombstones, utterances
 
@@ -95,19 +95,27 @@ class Removal:
             return [Revocation(*row) for row in connection.execute(query)]
 
     def sweep(self, *, now: float | None = None) -> Iterator[str]:
-        """Delete objects that no row speaks of, and yield their names."""
+        """Delete objects that no row speaks of, and yield their names.
+
+        Those of what was deleted go at once: a sending that was killed may have left them after
+        the deletion was acknowledged.
+        """
         limit = (time.time() if now is None else now) - GRACE_SECONDS
         for name, written in self._objects.names():
-            if written < limit and not self._is_known(name):
+            known, buried = self._standing(name)
+            if buried or (written < limit and not known):
                 self._objects.delete(name)
                 yield name
 
-    def _is_known(self, name: str) -> bool:
-        utterance = name.rpartition("/")[2].removesuffix(SUFFIX).partition("-")[0]
+    def _standing(self, name: str) -> tuple[bool, bool]:
+        """Return whether an object belongs to a row, and whether to a tombstone."""
+        # Half-written ones begin with a dot.
+        utterance = name.rpartition("/")[2].removeprefix(".").partition("-")[0]
         query = select(utterances.c.audio_sha256).where(utterances.c.id == utterance)
         with reading(self._engine) as connection:
             found = connection.execute(query).scalar()
-        return found is not None and object_name(utterance, found) == name
+            buried = found is None and _buried(connection, utterance) is not None
+        return found is not None and object_name(utterance, found) == name, buried
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,33 +4,47 @@
 
 An entry holds the hash of the one before it, so that none can be changed, removed or put in
 between without being noticed. That shows accidents and clumsy edits; who may write to the file can
-also forge all of it.
+also forge all of it. Beside the database lies which entry was the last: a database that was brought
+back from before a withdrawal does not bring the consent back.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal, cast
 
+from stt_service.atomic import write_atomically
 from stt_service.errors import ConsentError
 from stt_service.store.db import Database
 from stt_service.store.texts import consent_text
+
+logger = logging.getLogger(__name__)
 
 Scope = Literal["keep", "upload", "publish"]
 Actor = Literal["owner", "guest"]
 Action = Literal["give", "withdraw", "guests-come", "guests-go"]
 How = Literal["asked", "page", "yes-option", "mycroft"]
 
+_RANK: dict[Scope, int] = {"keep": 0, "upload": 1, "publish": 2}
 PSEUDONYM_BYTES = 16
 """Random: nobody can tell whose it is, nor connect two of one person."""
 MAX_ENTRIES = 10_000
 """Guests twice a day for a dozen years; each look reads all of them."""
+LAST_WORDS = 3
+"""Of them are left for ending what is alive, which has to be possible always: the guest's consent,
+the owner's, guest mode."""
+LAST = "ledger.last"
+"""File beside the database: number and hash of the entry that was the last."""
+MAX_NAME = 100
+"""Characters of it that are read."""
 FIRST = "0" * 64
 """What the first entry has for the hash of the one before."""
 
@@ -116,8 +130,9 @@ class Ledger:
     def give(self, scope: Scope, how: How, *, actor: Actor = "owner") -> Consent:
         """Record that somebody agrees; harmless when they already do.
 
-        With another scope, or a newer text, the pseudonym stays. Raises :exc:`ConsentError` for a
-        guest outside of guest mode.
+        With another scope, or a newer text, the pseudonym stays; what was sent under a wider scope
+        than the new one is asked back. Raises :exc:`ConsentError` for a guest outside of guest
+        mode.
         """
         text = consent_text()
         assert text is not None, "the current text is part of the package"
@@ -128,6 +143,8 @@ class Ledger:
             before = standing.guest if actor == "guest" else standing.owner
             if before is not None and (before.scope, before.text_version) == (scope, text.version):
                 return before
+            if before is not None and _RANK[scope] < _RANK[before.scope]:
+                self._take_back(connection, actor, scope)
             self._append(
                 connection,
                 actor,
@@ -139,9 +156,25 @@ class Ledger:
                 pseudonym=before.pseudonym if before else secrets.token_hex(PSEUDONYM_BYTES),
             )
             after = fold(self.read(connection))
+        self.remember()
         given = after.guest if actor == "guest" else after.owner
         assert given is not None, "it was just given"
         return given
+
+    def _take_back(self, connection: sqlite3.Connection, actor: Actor, scope: Scope) -> None:
+        """Leave tombstones for what was sent under a wider scope, or nobody knows which."""
+        fits = [one for one, rank in _RANK.items() if one != "keep" and rank <= _RANK[scope]]
+        gone = (
+            "FROM sent WHERE actor = ? AND NOT EXISTS (SELECT 1 FROM utterances "
+            "JOIN ledger ON ledger.hash = consent WHERE id = utterance "
+            "AND ledger.scope IN (SELECT value FROM json_each(?)))"
+        )
+        given = (actor, json.dumps(fits))
+        connection.execute(
+            f"INSERT OR IGNORE INTO tombstones SELECT utterance, deletion_token, ? {gone}",
+            (self._clock().timestamp(), *given),
+        )
+        connection.execute(f"DELETE {gone}", given)
 
     def withdraw(self, connection: sqlite3.Connection, actor: Actor, how: How) -> None:
         """Record a withdrawal within somebody's transaction; harmless without a consent.
@@ -158,6 +191,21 @@ class Ledger:
             if fold(self.read(connection)).guests != present:
                 action: Action = "guests-come" if present else "guests-go"
                 self._append(connection, "owner", action, how)
+        self.remember()
+
+    def remember(self) -> None:
+        """Write down beside the database which entry is the last, once that is committed.
+
+        It is a second look: where it cannot be written the ledger counts all the same.
+        """
+        with self._database.reading() as connection:
+            entries, folder = self.read(connection), _folder(connection)
+        if not entries or folder is None or _last_known(folder) == _name(entries[-1]):
+            return
+        try:
+            write_atomically(folder / LAST, _name(entries[-1]).encode())
+        except OSError as error:
+            logger.warning("%s cannot be written: %s", LAST, error.strerror)
 
     @staticmethod
     def read(connection: sqlite3.Connection) -> list[Entry]:
@@ -169,6 +217,10 @@ class Ledger:
         highest = last.fetchone()
         entries = [Entry(*row) for row in rows]
         _verify(entries, int(highest[0]) if highest else 0)
+        folder = _folder(connection)
+        known = "" if folder is None else _last_known(folder)
+        if known and not any(_name(one) == known for one in reversed(entries)):
+            raise _broken("it is older than what was decided last, as from a back-up")
         return entries
 
     def _append(
@@ -184,7 +236,8 @@ class Ledger:
         pseudonym: str = "",
     ) -> None:
         entries = self.read(connection)
-        if len(entries) >= MAX_ENTRIES:
+        begins = action in ("give", "guests-come")
+        if len(entries) >= MAX_ENTRIES - LAST_WORDS * begins:
             raise ConsentError(f"the consent ledger has {MAX_ENTRIES} entries", "Begin a new one")
         entry = Entry(
             number=len(entries) + 1,
@@ -212,10 +265,30 @@ def _verify(entries: list[Entry], highest: int) -> None:
         raise _broken(f"{highest} entries were written, and there are {len(entries)}")
 
 
+def _name(entry: Entry) -> str:
+    return f"{entry.number} {entry.hash}"
+
+
+def _folder(connection: sqlite3.Connection) -> Path | None:
+    """Return where the database lies; None for one in memory."""
+    file = connection.execute("PRAGMA database_list").fetchone()[2]
+    return Path(file).parent if file else None
+
+
+def _last_known(folder: Path) -> str:
+    """Return the name of the entry that was the last once; nothing where nobody wrote it down."""
+    try:
+        with (folder / LAST).open(encoding="ascii", errors="replace") as file:
+            return file.read(MAX_NAME)
+    except OSError:
+        return ""
+
+
 def _broken(how: str) -> ConsentError:
     return ConsentError(
         f"the consent ledger is damaged: {how}; so nothing is saved",
-        "Move the folder `store` out of the state folder, and decide anew",
+        "stt-service consent withdraw, then stt-service queue run until no deletion waits; then "
+        "move the folder `store` out of the state folder, and decide anew",
     )
 
 

@@ -113,6 +113,20 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             bytes INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID""",
     ),
+    (
+        # Where each utterance was sent, until its deletion there is confirmed: another target's
+        # receipt proves nothing.
+        """CREATE TABLE went_to (
+            utterance TEXT NOT NULL,
+            target TEXT NOT NULL,
+            PRIMARY KEY (utterance, target)
+        ) STRICT, WITHOUT ROWID""",
+        # Of what was sent before that was written down: to any of those that knew this device.
+        """INSERT INTO went_to SELECT utterance, target FROM
+            (SELECT utterance FROM sent UNION SELECT utterance FROM tombstones),
+            (SELECT DISTINCT target FROM accounts)""",
+        "CREATE INDEX tombstones_by_time ON tombstones (time, utterance)",
+    ),
 )
 """Statements from each version to the next; what has been released never changes."""
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -26,6 +26,11 @@ from stt_service.store.utterances import Utterances
 TOKEN_BYTES = 32
 LEAVING: tuple[Scope, ...] = ("upload", "publish")
 """Scopes under which an utterance may leave, each wider than the one before."""
+
+GRAVES = """SELECT tombstones.utterance, deletion_token, target
+    FROM tombstones LEFT JOIN went_to ON went_to.utterance = tombstones.utterance
+    WHERE tombstones.utterance NOT IN (SELECT value FROM json_each(:aside))
+    ORDER BY time, tombstones.utterance LIMIT :most"""
 
 READY = """SELECT id FROM utterances LEFT JOIN deliveries ON deliveries.utterance = id
     WHERE consent IN (SELECT value FROM json_each(:consents))
@@ -73,6 +78,8 @@ class Tombstone:
 
     utterance: str
     token: str
+    target: str | None
+    """Where it was sent; None where that was not written down: to the one that is set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,26 +121,29 @@ class Queue:
 
     def next(self, now: float) -> Kept | None:
         """Return the oldest utterance that may leave now, None where there is none."""
-        for name in self._ready(now, tried_by=now):
-            kept = self._utterances.find(name)
-            if kept is not None and kept.readable:
-                return kept
+        with self._database.reading() as connection:
+            # One by one: there may be thousands, and mostly the first can be read.
+            for (name,) in connection.execute(READY, self._of_now(connection, now, now)):
+                kept = self._utterances.find(name)
+                if kept is not None and kept.readable:
+                    return kept
         return None
 
     def waiting(self, now: float) -> int:
         """Return how many may leave and have not, those included that wait after a failure."""
-        return len(self._ready(now, tried_by=float("inf")))
-
-    def _ready(self, now: float, *, tried_by: float) -> list[str]:
-        """Return the ids of all that are ready to leave, oldest first."""
         with self._database.reading() as connection:
-            values = {
-                "consents": json.dumps(list(_permissions(Ledger.read(connection)))),
-                "unreviewed": self._grace.unreviewed,
-                "saved_by": now - self._grace.hours * HOUR,
-                "tried_by": tried_by,
-            }
-            return [row[0] for row in connection.execute(READY, values)]
+            given = self._of_now(connection, now, float("inf"))
+            return len(connection.execute(READY, given).fetchall())
+
+    def _of_now(
+        self, connection: sqlite3.Connection, now: float, tried_by: float
+    ) -> dict[str, object]:
+        return {
+            "consents": json.dumps(list(_permissions(Ledger.read(connection)))),
+            "unreviewed": self._grace.unreviewed,
+            "saved_by": now - self._grace.hours * HOUR,
+            "tried_by": tried_by,
+        }
 
     def earliest(self) -> float | None:
         """Return when the next of those that wait is to be tried."""
@@ -142,30 +152,38 @@ class Queue:
             found = connection.execute(query).fetchone()[0]
         return None if found is None else float(found)
 
-    def begin(self, kept: Kept) -> Permission | None:
+    def begin(self, kept: Kept, target: str) -> Permission | None:
         """Note that an utterance is about to leave, if its consent is alive and goes that far.
 
-        From here on a withdrawal leaves a tombstone for it.
+        From here on a withdrawal leaves a tombstone for it, which asks ``target`` for it.
         """
         with self._database.writing() as connection:
             permission = _permissions(Ledger.read(connection)).get(kept.consent)
-            if permission is None or not _is_there(connection, kept.id):
+            if permission is None or not self._may_leave(connection, kept.id):
                 return None
             connection.execute(
                 "INSERT OR IGNORE INTO sent SELECT id, actor, deletion_token FROM utterances "
                 "WHERE id = ?",
                 (kept.id,),
             )
+            connection.execute("INSERT OR IGNORE INTO went_to VALUES (?, ?)", (kept.id, target))
         return permission
 
     def still(self, kept: Kept) -> bool:
         """Return whether it may go on leaving: asked again and again while its sound is sent."""
         with self._database.reading() as connection:
             return (
-                _is_there(connection, kept.id)
+                self._may_leave(connection, kept.id)
                 and was_sent(connection, kept.id)
                 and _permissions(Ledger.read(connection)).get(kept.consent) is not None
             )
+
+    def _may_leave(self, connection: sqlite3.Connection, name: str) -> bool:
+        """Return whether it is here, and what was decided about it lets it go."""
+        query = "SELECT review FROM utterances WHERE id = ?"
+        row = connection.execute(query, (name,)).fetchone()
+        unreviewed = self._grace.unreviewed
+        return row is not None and (row[0] == "accepted" or (row[0] is None and unreviewed))
 
     # -- what came of it
 
@@ -173,6 +191,9 @@ class Queue:
         """Note that the target has it."""
         day = datetime.fromtimestamp(now, UTC).date().isoformat()
         with self._database.writing() as connection:
+            query = "SELECT 1 FROM deliveries WHERE utterance = ? AND state = 'done'"
+            if connection.execute(query, (kept.id,)).fetchone() is not None:
+                return  # another process has sent it too, and counted it
             _note(connection, kept.id, "done", 0, 0.0, "")
             connection.execute(
                 "INSERT INTO left_home VALUES (?, 1, ?) ON CONFLICT (day) DO UPDATE SET "
@@ -210,21 +231,31 @@ class Queue:
 
     # -- what is taken back
 
-    def tombstones(self) -> list[Tombstone]:
-        """Return what is to be deleted elsewhere, oldest first."""
+    def tombstones(self, aside: Iterable[str] = (), most: int = -1) -> list[Tombstone]:
+        """Return what is to be deleted elsewhere, oldest first: all or ``most``, but for some."""
         with self._database.reading() as connection:
-            query = "SELECT utterance, deletion_token FROM tombstones ORDER BY time, utterance"
-            return [Tombstone(*row) for row in connection.execute(query)]
+            given = {"aside": json.dumps(list(aside)), "most": most}
+            return [Tombstone(*row) for row in connection.execute(GRAVES, given)]
 
-    def receipted(self, one: DeletionReceipt) -> None:
-        """Keep the proof that something was deleted, and the tombstone no longer."""
+    def receipted(self, one: DeletionReceipt, target: str) -> None:
+        """Keep the proof that ``target`` has deleted something.
+
+        The tombstone goes with the last target that has to be asked.
+        """
         with self._database.writing() as connection:
             connection.execute(
-                "INSERT OR REPLACE INTO receipts VALUES (?, ?, ?)",
+                "INSERT INTO receipts VALUES (?, ?, ?) ON CONFLICT (utterance) DO UPDATE SET "
+                "deleted = excluded.deleted, receipt = receipt || ' ' || excluded.receipt "
+                "WHERE receipt <> excluded.receipt",
                 (one.utterance, one.deleted, one.receipt),
             )
-            query = "DELETE FROM tombstones WHERE utterance = ?"
-            connection.execute(query, (one.utterance,))
+            query = "DELETE FROM went_to WHERE utterance = ? AND target = ?"
+            connection.execute(query, (one.utterance, target))
+            connection.execute(
+                "DELETE FROM tombstones WHERE utterance = ?1 "
+                "AND NOT EXISTS (SELECT 1 FROM went_to WHERE utterance = ?1)",
+                (one.utterance,),
+            )
 
     def receipts(self) -> list[DeletionReceipt]:
         """Return all proofs, oldest first."""
@@ -301,12 +332,6 @@ def _permissions(entries: list[Entry]) -> dict[str, Permission]:
         )
         found[given.hash] = Permission(consent, given.text_sha256)
     return found
-
-
-def _is_there(connection: sqlite3.Connection, name: str) -> bool:
-    query = "SELECT review FROM utterances WHERE id = ?"
-    row = connection.execute(query, (name,)).fetchone()
-    return row is not None and row[0] != "rejected"
 
 
 def _attempts(connection: sqlite3.Connection, name: str) -> int:

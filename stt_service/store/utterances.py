@@ -15,9 +15,10 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
-from stt_service.errors import StoreError
+from stt_service.errors import ConsentError, StoreError
 from stt_service.store.consent import Actor, Consent, How, Ledger, fold
 from stt_service.store.db import Database
 from stt_service.store.kept import (
@@ -285,10 +286,13 @@ class Utterances:
         actors: list[Actor] = ["owner", "guest"] if actor == "owner" else ["guest"]
         gone: list[str] = []
         with self._database.writing() as connection:
-            self._ledger.withdraw(connection, actor, how)
+            with suppress(ConsentError):  # damaged: nothing counts as agreed, and all of it goes
+                self._ledger.withdraw(connection, actor, how)
             for one in actors:
                 bury(connection, "actor", one, self._clock())
                 gone += delete(connection, "actor", one)
+        with suppress(ConsentError):
+            self._ledger.remember()
         self._wipe(gone)
         self._remove_left_over()
         return len(gone)

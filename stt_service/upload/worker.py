@@ -17,13 +17,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from stt_service.errors import StoreError
+from stt_service.errors import StoreError, SttError
 from stt_service.store.filters import Hours
 from stt_service.store.kept import Kept
 from stt_service.store.queue import DeletionReceipt, Permission, Queue, Tombstone
 from stt_service.store.utterances import Utterances
 from stt_service.upload import policy
-from stt_service.upload.api import Parcel, RevokedError, Target
+from stt_service.upload.api import Answer, Parcel, RevokedError, Target
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +68,10 @@ class Worker:
     clock: Callable[[], float] = time.time
     local: Callable[[], datetime] = lambda: datetime.now().astimezone()
     chance: random.Random = field(default_factory=random.SystemRandom)
+    former: Callable[[str], Target] | None = None
+    """Opens a target by its name that was set once: what it has got is deleted there."""
+    _aside: dict[str, tuple[float, int]] = field(default_factory=dict)
+    """Deletions that were refused, until when, and how often: the others go on meanwhile."""
 
     def step(self) -> Step:
         """Do the next thing, if any. Raises :exc:`StoreError` when the store fails."""
@@ -75,9 +79,10 @@ class Worker:
         pause = self.queue.paused()
         # Deletions wait for a target that is away, and for nothing else.
         away = pause is not None and pause.until is not None and pause.until > now
-        graves = self.queue.tombstones()
-        if graves and not away:
-            return self._delete(graves[0], now)
+        if not away:
+            aside = [name for name, (until, _) in self._aside.items() if until > now]
+            for grave in self.queue.tombstones(aside, 1):
+                return self._delete(grave, now)
         if pause is not None and (away or pause.until is None):
             wait = IDLE_SECONDS if pause.until is None else min(IDLE_SECONDS, pause.until - now)
             return Step("paused", wait, pause.reason)
@@ -102,19 +107,40 @@ class Worker:
     # -- deleting
 
     def _delete(self, grave: Tombstone, now: float) -> Step:
-        answer = self.target.delete(grave.utterance, grave.token)
+        here = grave.target in (None, self.target.name)
+        answer = self._ask(grave)
         action = policy.after_deleting(answer, self._failures(), self.chance)
         if action.kind == "done":
-            self.queue.receipted(DeletionReceipt(grave.utterance, answer.deleted, answer.receipt))
-            self._worked()
+            one = DeletionReceipt(grave.utterance, answer.deleted, answer.receipt)
+            self.queue.receipted(one, grave.target or self.target.name)
+            self._aside.pop(grave.utterance, None)
+            if here:
+                self._worked()
             return Step("deleted", 0.0)
-        self._wait_all(action, now)
-        return Step("failed", min(IDLE_SECONDS, action.seconds), action.reason)
+        if here and action.kind == "later-all":
+            self._wait_all(action, now)
+            return Step("failed", min(IDLE_SECONDS, action.seconds), action.reason)
+        _, times = self._aside.get(grave.utterance, (0.0, 0))
+        wait = max(action.seconds, policy.back_off(times, self.chance))
+        self._aside[grave.utterance] = (now + wait, times + 1)
+        return Step("failed", 0.0, action.reason)
+
+    def _ask(self, grave: Tombstone) -> Answer:
+        """Have something deleted where it was sent, and not where things are sent now."""
+        if grave.target in (None, self.target.name):
+            return self.target.delete(grave.utterance, grave.token)
+        if self.former is None:
+            return Answer(None, f"{grave.target} is not set any more")
+        try:
+            with self.former(grave.target) as target:
+                return target.delete(grave.utterance, grave.token)
+        except SttError as error:
+            return Answer(None, error.message)
 
     # -- sending
 
     def _send(self, kept: Kept, now: float) -> Step:
-        permission = self.queue.begin(kept)
+        permission = self.queue.begin(kept, self.target.name)
         if permission is None:
             return Step("revoked", 0.0)
         account = self.queue.account(self.target.name, permission.consent.pseudonym)

@@ -182,6 +182,18 @@ def test_what_a_crash_left_is_swept_and_nothing_else(device: Device, gathering: 
     assert gathering.sound(NAME) == SOUND
 
 
+def test_what_a_killed_sending_left_of_something_deleted_is_swept_at_once(
+    device: Device, gathering: Collection
+) -> None:
+    """Its deletion was acknowledged; nobody can need it, however young it is."""
+    device.put(NAME, SOUND, META)
+    device.delete(NAME, TOKEN)
+    gathering.objects.put(f"{NAME[:2]}/{NAME}-{'0' * 16}.flac", SOUND)
+    gathering.objects.put(f"{NAME[:2]}/.{NAME}-{'0' * 16}.flac.0a1b2c3d", SOUND[:9])
+    assert len(list(gathering.removal.sweep())) == 2
+    assert files(gathering) == []
+
+
 def test_the_audit_log_knows_no_people(device: Device, gathering: Collection) -> None:
     """What happened to which utterance, and no more."""
     device.put(NAME, SOUND, META)

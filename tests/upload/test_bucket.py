@@ -101,7 +101,7 @@ def test_what_never_arrived_is_receipted_too(device: Device, bucket: Bucket) -> 
     """The device cannot know that it did not."""
     device.give("upload")
     kept = device.keep(1)
-    device.queue.begin(kept)
+    device.queue.begin(kept, bucket.worker(device).target.name)
     device.utterances.delete([kept])
     assert bucket.worker(device).step().did == "deleted"
 
