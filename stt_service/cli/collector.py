@@ -53,16 +53,26 @@ def _open(database: str, objects: str, **more: Any) -> Collection:  # noqa: ANN4
 @collector_group.command()
 @_places
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8787, show_default=True)
 @click.option(
-    "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8787,
+    show_default=True,
+    help="Port to listen at.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes that serve, each with its own connections to the database.",
 )
 @click.option(
     "--bits",
     type=click.IntRange(0, 40),
     default=22,
     show_default=True,
-    help="Work that lets anybody join; each bit doubles it.",
+    help="Work that a device does to join: each bit doubles it, 22 are half a minute of a Pi 4.",
 )
 @click.option("--by-invitation", is_flag=True, help="Let in only who has an invitation.")
 @click.option(
@@ -70,7 +80,7 @@ def _open(database: str, objects: str, **more: Any) -> Collection:  # noqa: ANN4
     type=click.IntRange(1),
     default=2000,
     show_default=True,
-    help="Utterances of one contributor.",
+    help="Utterances taken from one contributor a day; the rest wait on the device.",
 )
 @click.option(
     "--text",
@@ -104,8 +114,11 @@ def run(
         texts=texts,
         limits=Limits(per_day=per_day),
     )
-    click.echo(f"serving {host}:{port}; taggers open http://{host}:{port}/tagger/", err=True)
-    serve(plan, host, port, workers)
+
+    def announce() -> None:
+        click.echo(f"serving {host}:{port}; taggers open http://{host}:{port}/tagger/", err=True)
+
+    serve(plan, host, port, workers, announce)
 
 
 @collector_group.command()
@@ -162,7 +175,9 @@ def check(*, database: str, objects: str) -> None:
     collection = _open(database, objects)
     swept = len(list(collection.removal.sweep()))
     bad = []
-    for name in track(collection.ids(), "checking", console=Console(stderr=True)):
+    console = Console(stderr=True)
+    quiet = not console.is_terminal
+    for name in track(collection.ids(), "checking", console=console, disable=quiet):
         try:
             collection.sound(name)
         except CollectorError:
@@ -197,7 +212,9 @@ def _move(database: str, objects: str, folder: Path, how: str) -> None:
     collection = _open(database, objects)
     from stt_service.collector import backup  # noqa: PLC0415 -- after the extra is known
 
-    with Progress(transient=True, console=Console(stderr=True)) as bar:
+    console = Console(stderr=True)
+    # Without a terminal there is nothing to show, and its end would be an empty line.
+    with Progress(transient=True, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(how, total=None)
         function = backup.backup if how == "backup" else backup.restore
         count = function(collection, folder, lambda: bar.advance(task))

@@ -131,9 +131,11 @@ def run(context: Context, *, state_dir: str | None) -> None:
         click.echo("nobody has agreed to anything, and nothing is kept")
         return
     did = dict.fromkeys(("sent", "deleted", "revoked"), 0)
+    console = Console(stderr=True)
     with (
         open_worker(settings) as worker,
-        Progress(transient=True, console=Console(stderr=True)) as bar,
+        # Without a terminal there is nothing to show, and its end would be an empty line.
+        Progress(transient=True, console=console, disable=not console.is_terminal) as bar,
     ):
         task = bar.add_task("sending", total=None)
         while (step := worker.step()).did in did or (step.did == "failed" and step.wait == 0.0):
