@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stt_service.cli.common import Commands, counted
 from stt_service.errors import CollectorError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def _places(command: Callable[..., None]) -> Callable[..., None]:
     return DATABASE(OBJECTS(command))
 
 
-@click.group("collector")
+@click.group("collector", cls=Commands)
 def collector_group() -> None:
     """Receive what consenting devices send; for whoever hosts a collection."""
 
@@ -133,8 +134,8 @@ def init(*, database: str, objects: str, as_json: bool) -> None:
         click.echo(json.dumps(asdict(sums)))
         return
     click.echo(
-        f"ready: {sums.utterances} utterances, {sums.seconds / 3600:.1f} h, "
-        f"{sums.contributors} contributors, {sums.deleted} deleted"
+        f"ready: {counted(sums.utterances, 'utterances')}, {sums.seconds / 3600:.1f} h, "
+        f"{counted(sums.contributors, 'contributors')}, {sums.deleted} deleted"
     )
 
 
@@ -184,9 +185,14 @@ def check(*, database: str, objects: str) -> None:
             bad.append(name)
     for name in bad:
         click.echo(f"{name}: its sound is gone or damaged")
-    click.echo(f"{swept} left-over files were swept; {len(bad)} utterances are damaged")
+    click.echo(
+        f"{counted(swept, 'left-over files', 'were')} swept; "
+        f"{counted(len(bad), 'utterances', 'are')} damaged"
+    )
     if bad:
-        raise CollectorError(f"{len(bad)} sounds are gone or damaged", "Restore a back-up")
+        raise CollectorError(
+            f"{counted(len(bad), 'sounds', 'are')} gone or damaged", "Restore a back-up"
+        )
 
 
 @collector_group.command()
@@ -218,4 +224,4 @@ def _move(database: str, objects: str, folder: Path, how: str) -> None:
         task = bar.add_task(how, total=None)
         function = backup.backup if how == "backup" else backup.restore
         count = function(collection, folder, lambda: bar.advance(task))
-    click.echo(f"{count} utterances")
+    click.echo(counted(count, "utterances"))

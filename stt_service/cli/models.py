@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stt_service.cli.common import Context
+from stt_service.cli.common import Commands, Context
 from stt_service.errors import ModelError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stt_service.models.store import ModelStore
 
 
-@click.group("models")
+@click.group("models", cls=Commands)
 def models_group() -> None:
     """List, install and choose models."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stt_service.cli.common import Context
+from stt_service.cli.common import Commands, Context, counted
 from stt_service.errors import StoreError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ STATE_DIR = click.option(
 JSON = click.option("--json", "as_json", is_flag=True, help="For programs.")
 
 
-@click.group("queue")
+@click.group("queue", cls=Commands)
 def queue_group() -> None:
     """See and steer what leaves this device."""
 
@@ -72,7 +72,8 @@ def status(context: Context, *, state_dir: str | None, as_json: bool) -> None:
     if found["quarantined"]:
         click.echo("to try them again: stt-service queue retry")
     click.echo(
-        f"{found['tombstones']} deletions are asked for, {len(found['receipts'])} are confirmed"
+        f"{counted(found['tombstones'], 'deletions', 'are')} asked for, "
+        f"{len(found['receipts'])} confirmed"
     )
     for one in found["receipts"]:
         click.echo(f"deleted: {one['utterance']}  {one['deleted']}  receipt {one['receipt']}")
@@ -192,6 +193,8 @@ def left(context: Context, *, state_dir: str | None, as_json: bool) -> None:
         click.echo(json.dumps([asdict(day) for day in days]))
         return
     for day in days:
-        click.echo(f"{day.day}  {day.utterances} utterances  {day.bytes / 1024:.0f} KiB")
+        click.echo(
+            f"{day.day}  {counted(day.utterances, 'utterances')}  {day.bytes / 1024:.0f} KiB"
+        )
     total = sum(day.utterances for day in days)
-    click.echo(f"{total} utterances have left" if days else "nothing has ever left")
+    click.echo(f"{counted(total, 'utterances', 'have')} left" if days else "nothing has ever left")

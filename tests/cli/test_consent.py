@@ -59,6 +59,8 @@ def test_nothing_is_agreed_to_without_an_answer(run: Run, store: Path, monkeypat
         outcome = run("consent", "give")
         assert outcome.status == 130
         assert "May this device keep what you say?" in outcome.out
+        assert outcome.err.endswith("nothing was changed\n")
+        assert bool(answer) or outcome.out.endswith("\n")  # else the question's line stays open
     assert not store.exists()
 
 
@@ -154,7 +156,7 @@ def test_looking_at_what_is_kept(run: Run, store: Path) -> None:
     run("consent", "give", "--yes")
     ids = save(store, "turn on the light", "stop", "go")
     assert run("utterances", "label", ids[1][:8], "stop  it").status == 0
-    assert "1 utterances were accepted" in run("utterances", "accept", ids[1]).out
+    assert "1 utterance was accepted" in run("utterances", "accept", ids[1]).out
     assert "2 utterances were rejected" in run("utterances", "reject", "--all").out
     lines = run("utterances", "list").out.splitlines()
     assert lines[0].endswith("s -  turn on the light")
@@ -176,7 +178,7 @@ def test_deleting(run: Run, store: Path) -> None:
     assert run("utterances", "delete", ids[0], "--all").status == 2
     wrong = run("utterances", "delete", ids[0], "zzzz", "--yes")
     assert (wrong.status, "no utterance begins with" in wrong.err) == (1, True)
-    assert "1 utterances were deleted" in run("utterances", "delete", ids[0], "--yes").out
+    assert "1 utterance was deleted" in run("utterances", "delete", ids[0], "--yes").out
     assert "2 utterances were deleted" in run("utterances", "delete", "--all", "--yes").out
     assert "saving is on" in run("consent", "status").out
 

@@ -128,7 +128,7 @@ def test_a_reference_of_other_recordings_gives_no_rate(
     reference = recordings / "other.csv"
     reference.write_text("path,transcript\nb.flac,hello\n", encoding="utf-8")
     done = run("transcribe", "--model", model, recordings / "a.wav", "--reference", reference)
-    assert "nothing to compare" in done.err
+    assert done.err == f"nothing to compare\n1 recording is not in {reference}\n"
     assert "WER" not in done.err
     reference.write_text("path,transcript\n", encoding="utf-8")
     done = run("transcribe", "--model", model, "--reference", reference)

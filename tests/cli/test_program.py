@@ -30,6 +30,13 @@ def test_every_command_explains_itself(run: Run, name: str) -> None:
     assert f"Usage: stt-service {name}" in done.out
 
 
+def test_lists_of_commands_have_whole_sentences(run: Run) -> None:
+    """None is cut off where the line ends."""
+    lists = {name: run(name, "--help").out.partition("\nCommands:\n")[2] for name in COMMANDS}
+    assert sum(map(bool, lists.values())) >= 11
+    assert [name for name, text in lists.items() if "..." in text] == []
+
+
 def test_help_is_quick_because_it_imports_little() -> None:
     """Numbers, networks and downloads wait until they are needed."""
     heavy = "numpy, pydantic, httpx, rich, ai_edge_litert, soundfile, hassil, yaml"
