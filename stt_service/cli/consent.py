@@ -66,7 +66,9 @@ def status(context: Context, *, state_dir: str | None, as_json: bool) -> None:
         click.echo(json.dumps(found))
         return
     click.echo("saving is on" if standing.live else "saving is off: nothing that is said is kept")
-    if standing.guests:
+    if standing.guests and standing.guest is None:
+        click.echo("guest mode is on, and no guest has agreed: stt-service consent give --as guest")
+    elif standing.guests:
         click.echo("guest mode is on")
     for who in (standing.owner, standing.guest):
         if who is not None:

@@ -114,8 +114,10 @@ def verify(context: Context, name: str | None) -> None:
 @click.pass_obj
 def remove(context: Context, name: str) -> None:
     """Delete the files of NAME, half-fetched ones too. The bundled model stays."""
-    _store(context).remove(name)
-    click.echo(f"{name} is removed")
+    store = _store(context)
+    was = store.chosen()
+    store.remove(name)
+    click.echo(f"{name} is removed" + (f"; {store.chosen()} is in use now" if was == name else ""))
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -59,6 +60,8 @@ def list_utterances(context: Context, *, as_json: bool, state_dir: str | None) -
     """
     with _opened(context, state_dir) as kept:
         found = kept.listing() if kept is not None else []
+    if not found and sys.stderr.isatty():  # for people; what reads lines gets none
+        click.echo("nothing is kept; stt-service consent status says why", err=True)
     for one in found:
         if as_json:
             click.echo(json.dumps(one.public(), ensure_ascii=False))

@@ -15,7 +15,7 @@ from stt_service.store.consent import Ledger
 from stt_service.store.db import FILE, Database
 from stt_service.store.kept import Saved
 from stt_service.store.utterances import Utterances
-from tests.cli.conftest import Run
+from tests.cli.conftest import Outcome, Run
 from tests.store.things import ROOMY, new, sound
 
 ROOT = Path(__file__).parents[2]
@@ -192,6 +192,25 @@ def test_exporting(run: Run, store: Path, tmp_path: Path) -> None:
     assert {path.stem for path in (tmp_path / "out").glob("*.flac")} == set(ids)
 
 
+def test_an_empty_list_says_so_to_people_only(run: Run, store: Path, monkeypatch) -> None:
+    """What reads lines gets none."""
+    assert run("utterances", "list") == Outcome(0, "", "")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    done = run("utterances", "list")
+    assert (done.out, done.err.startswith("nothing is kept")) == ("", True)
+
+
+def test_guest_mode_says_why_saving_is_off(run: Run, store: Path) -> None:
+    """The owner's consent is not a guest's."""
+    run("consent", "give", "--yes")
+    run("consent", "guests", "on")
+    said = run("consent", "status").out
+    assert "saving is off" in said
+    assert "no guest has agreed: stt-service consent give --as guest" in said
+    run("consent", "give", "--yes", "--as", "guest")
+    assert "no guest has agreed" not in run("consent", "status").out
+
+
 def test_playing(run: Run, store: Path, tmp_path: Path, monkeypatch) -> None:
     """Through a pipe, to the first player that works; without any, the package is named."""
     run("consent", "give", "--yes")
@@ -204,7 +223,9 @@ def test_playing(run: Run, store: Path, tmp_path: Path, monkeypatch) -> None:
     assert run("utterances", "play", ids[0][:6]).status == 0
     assert (tmp_path / "played").read_bytes().startswith(b"RIFF")
     player.write_text("#!/bin/sh\necho no card >&2\nexit 1\n")
-    assert "no card" in run("utterances", "play", ids[0]).err
+    failed = run("utterances", "play", ids[0]).err
+    assert "no card" in failed
+    assert "apt install" not in failed  # there was a player
 
 
 @pytest.mark.slow
