@@ -149,5 +149,5 @@ setup(
         "pyyaml>=6.0",
     ],
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["stt-service=stt_service.cli:main"]},
+    entry_points={"console_scripts": ["stt-service=stt_service.start:main"]},
 )

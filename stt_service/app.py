@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 STDIN = "-"
 """Names standard input wherever a recording is named."""
+DECLARE_RAW = "Declare raw audio with --rate, --channels and --encoding, or pipe WAV"
 
 
 def data_dir() -> Path:
@@ -267,7 +268,7 @@ class Session(Closing):
 
             raw = self._request.raw
             declared = None if raw is None else RawFormat(raw.rate, raw.channels, raw.encoding)
-            return open_pipe(sys.stdin.buffer, declared)
+            return open_pipe(sys.stdin.buffer, declared, declare=DECLARE_RAW)
         from stt_service.audio.files import FileSource
 
         return FileSource(Path(file))

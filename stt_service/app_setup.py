@@ -154,6 +154,17 @@ def open_ears(
     return ears
 
 
+def _nothing_heard(ears: Sequence[Ear], needed: float) -> AudioError:
+    for ear in ears:
+        if ear.ended and not ear.failure and len(ear):
+            return AudioError(
+                f"{ear.candidate.title} ended after {len(ear) / RATE:.1f} s",
+                f"A recording needs {needed:.1f} s of the quiet room, and then the sentence",
+            )
+    why = next((ear.failure for ear in ears if ear.failure), "it delivers nothing")
+    return AudioError(f"no microphone can be heard: {why}", "stt-service doctor says more")
+
+
 def hear(ears: Sequence[Ear], speak: Callable[[], None]) -> list[Take]:
     """Listen to the room, call ``speak``, and listen until a sentence has been said.
 
@@ -164,8 +175,7 @@ def hear(ears: Sequence[Ear], speak: Callable[[], None]) -> list[Take]:
     _wait(ears, lambda ear: len(ear) >= last, LATE_SECONDS)
     able = [ear for ear in ears if len(ear) >= last]
     if not able:
-        why = next((ear.failure for ear in ears if ear.failure), "it delivers nothing")
-        raise AudioError(f"no microphone can be heard: {why}", "stt-service doctor says more")
+        raise _nothing_heard(ears, last / RATE)
     speak()
 
     def take(ear: Ear) -> Take:

@@ -33,8 +33,10 @@ from stt_service.server.messages import (
     DEFAULT_KINDS,
     Done,
     ErrorMessage,
+    Hello,
     Pong,
     ServerMessage,
+    StateBody,
     parse_message,
 )
 
@@ -262,8 +264,8 @@ class Client:
         if socket is not None:
             socket.close()
 
-    def ask(self, command: commands.Command) -> None:
-        """Connect, have one command carried out, and leave.
+    def ask(self, command: commands.Command) -> StateBody:
+        """Connect, have one command carried out, and leave; return what was the case before.
 
         Raises :exc:`ClientError` when nobody is there, when it is refused, or not answered in time.
         """
@@ -271,12 +273,15 @@ class Client:
             with self._connect() as socket:
                 socket.send(commands.encode(command))
                 deadline = time.monotonic() + OPEN_SECONDS
+                before: StateBody | None = None
                 while True:
                     answer = parse_message(socket.recv(deadline - time.monotonic()))
                     if isinstance(answer, ErrorMessage):
                         raise ClientError(answer.message, answer.remedy)
-                    if isinstance(answer, Done | Pong):
-                        return
+                    if isinstance(answer, Hello):  # the first message of every connection
+                        before = answer.state
+                    if isinstance(answer, Done | Pong) and before is not None:
+                        return before
         except TimeoutError as error:
             raise ClientError(f"the daemon at {self.where.url} does not answer") from error
         except (OSError, WebSocketException) as error:

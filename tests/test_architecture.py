@@ -55,7 +55,7 @@ LAYERS = (
         "app_store",
         "app_upload",
     },
-    {"cli", "__main__"},
+    {"cli", "start", "__main__"},
 )
 """Lowest first; the longest matching name decides. A module imports its own layer and lower."""
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
 import soundfile
 
 from stt_service.audio.api import AudioFormat, AudioSource, Block
+from stt_service.audio.hushed import hushed
 from stt_service.errors import AudioError
 
 BLOCK_FRAMES = 8192
@@ -20,6 +22,10 @@ MAX_HINT_SECONDS = 7 * 24 * 3600.0
 _RAW_SUFFIXES = (".raw", ".pcm", ".s16", ".s16le", ".f32", ".f32le")
 _INT16_SUBTYPES = ("PCM_16", "PCM_S8", "PCM_U8", "ULAW", "ALAW")
 """Sample forms that int16 holds exactly; everything else is read as float32."""
+_MPG123 = (b"[src/libmpg123/", b"Note: ", b"Warning: ")
+"""How lines begin that libsndfile's reader of MP3 writes to standard error by itself."""
+_NO_REASONS = ("File does not exist", "Unspecified internal error")
+"""What libsndfile says of damaged MP3, for want of anything that is true."""
 
 
 class DecodedSource(AudioSource):
@@ -34,14 +40,15 @@ class DecodedSource(AudioSource):
         self._opened = None if isinstance(opened, bytes) else opened
         try:
             # By its descriptor, never as an object: see stt_service/memory_file.py.
-            self._file = soundfile.SoundFile(
-                opened if isinstance(opened, bytes) else opened.fileno(), closefd=False
-            )
+            with hushed(_MPG123):
+                self._file = soundfile.SoundFile(
+                    opened if isinstance(opened, bytes) else opened.fileno(), closefd=False
+                )
         except (soundfile.LibsndfileError, OSError) as error:
             if self._opened is not None:
                 self._opened.close()
             raise AudioError(
-                f"{name} is not a recording that can be read: {_reason(error)}",
+                f"{name} is not a recording that can be read{_reason(error)}",
                 "WAV, FLAC, Ogg and MP3 files can",
             ) from error
         try:
@@ -53,16 +60,18 @@ class DecodedSource(AudioSource):
             raise
         seconds = self._file.frames / self._file.samplerate
         self.duration = seconds if 0 < seconds <= MAX_HINT_SECONDS else None
+        self._chatty = self._file.subtype.startswith("MPEG")
         self._type = "int16" if self._file.subtype in _INT16_SUBTYPES else "float32"
 
     def blocks(self) -> Iterator[Block]:
         got_any = False
         while True:
             try:
-                block: Block = self._file.read(BLOCK_FRAMES, dtype=self._type, always_2d=True)
+                with hushed(_MPG123) if self._chatty else nullcontext():
+                    block: Block = self._file.read(BLOCK_FRAMES, dtype=self._type, always_2d=True)
             except (soundfile.LibsndfileError, OSError) as error:
                 raise AudioError(
-                    f"{self._name} is damaged: {_reason(error)}", "Copy or record it again"
+                    f"{self._name} is damaged{_reason(error)}", "Copy or record it again"
                 ) from error
             if not len(block):
                 break
@@ -111,5 +120,6 @@ def _refuse_other_things(path: Path) -> None:
 
 
 def _reason(error: Exception) -> str:
-    text = getattr(error, "error_string", None) or str(error)
-    return str(text).strip().rstrip(".")
+    """Return what to append to a message: a colon and the library's words, or nothing."""
+    text = str(getattr(error, "error_string", None) or error).strip().rstrip(".")
+    return "" if text.startswith(_NO_REASONS) else f": {text}"

@@ -40,8 +40,8 @@ _only_one = threading.Lock()  # there is one standard error, and a library that 
 
 
 @contextmanager
-def hushed() -> Iterator[list[str]]:
-    """Run the body with the chatter kept off standard error.
+def hushed(chatter: tuple[bytes, ...] = CHATTER) -> Iterator[list[str]]:
+    """Run the body with the chatter, known by how its lines begin, kept off standard error.
 
     Yields a list that holds the chatter afterwards: there may be a reason in it.
     """
@@ -63,13 +63,13 @@ def hushed() -> Iterator[list[str]]:
             os.close(kept)
             written = os.pread(memory, MAX_BYTES, 0)
             os.close(memory)
-            _sort(written, said)
+            _sort(written, said, chatter)
 
 
-def _sort(written: bytes, said: list[str]) -> None:
+def _sort(written: bytes, said: list[str], chatter: tuple[bytes, ...]) -> None:
     ours = []
     for line in written.splitlines(keepends=True):
-        if line.startswith(CHATTER):
+        if line.startswith(chatter):
             said.append(line.decode("utf-8", "replace").strip())
             logger.debug("%s", said[-1])
         elif line.strip():

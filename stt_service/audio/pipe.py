@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from stt_service.audio.api import AudioFormat, AudioSource, Block
+from stt_service.audio.mpeg import is_mpeg
 from stt_service.errors import AudioError
 
 BLOCK_FRAMES = 1600
@@ -41,8 +42,16 @@ _WAV_ENCODINGS = {
     (_FLOAT, 64): "f64le",
 }
 _UNKNOWN_SIZES = (0, 0x7FFFFFFF, 0xFFFFFFFF)
-COMPRESSED = {b"fLaC": "FLAC", b"OggS": "Ogg", b"ID3\x03": "MP3", b"ID3\x04": "MP3"}
+_COMPRESSED = {
+    b"fLaC": "FLAC",
+    b"OggS": "Ogg",
+    b"ID3\x02": "MP3",
+    b"ID3\x03": "MP3",
+    b"ID3\x04": "MP3",
+}
 """How recordings begin that cannot be read as they flow; ``spool`` reads them."""
+DECLARE = "Declare rate, channels and sample format, or pipe WAV"
+"""The remedy for raw audio that nobody has declared."""
 HEAD_BYTES = 12
 """Enough to tell what a stream carries."""
 
@@ -86,10 +95,12 @@ class PipeSource(AudioSource):
         *,
         name: str = "standard input",
         head: bytes | None = None,
+        declare: str = DECLARE,
     ) -> None:
         """``raw`` declares what the bytes are where there is no WAV header.
 
-        ``head`` holds the stream's first :data:`HEAD_BYTES` where they have been read already.
+        ``head`` holds the stream's first :data:`HEAD_BYTES` where they have been read already,
+        ``declare`` says to the user how raw audio is declared.
         Raises :exc:`AudioError` when the stream is neither WAV nor declared.
         """
         self._stream = stream
@@ -100,7 +111,7 @@ class PipeSource(AudioSource):
             raw = self._wav_header(name)
             head = b""
         elif raw is None:
-            raise _refusal(head, name)
+            raise _refusal(head, name, declare)
         self.format = AudioFormat(raw.rate, raw.channels, name)
         self._raw = raw
         self._head = head
@@ -172,15 +183,22 @@ def read_whole(stream: Readable, size: int) -> bytes:
     return b"".join(parts)
 
 
-def _refusal(head: bytes, name: str) -> AudioError:
+def compressed_kind(head: bytes) -> str | None:
+    """Name what a stream is that begins so, None for one that can be read as it flows.
+
+    MP3 without a tag is not told here, but by :func:`stt_service.audio.mpeg.is_mpeg`: audio that
+    was declared to be raw is never taken for it.
+    """
+    return next((kind for magic, kind in _COMPRESSED.items() if head.startswith(magic)), None)
+
+
+def _refusal(head: bytes, name: str, declare: str) -> AudioError:
     if not head:
         return AudioError(f"{name} is empty")
-    for magic, kind in COMPRESSED.items():
-        if head.startswith(magic):
-            return AudioError(f"{name} carries {kind}", "Name the file, or pipe WAV")
+    if kind := compressed_kind(head) or ("MP3" if is_mpeg(head) else None):
+        return AudioError(f"{name} carries {kind}", "Name the file, or pipe WAV")
     return AudioError(
-        f"{name} has no WAV header, and raw audio does not say its sample rate",
-        "Declare rate, channels and sample format, or pipe WAV",
+        f"{name} has no WAV header, and raw audio does not say its sample rate", declare
     )
 
 

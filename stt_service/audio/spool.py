@@ -12,7 +12,15 @@ from typing import BinaryIO
 
 from stt_service.audio.api import AudioSource
 from stt_service.audio.files import DecodedSource
-from stt_service.audio.pipe import COMPRESSED, HEAD_BYTES, PipeSource, RawFormat, read_whole
+from stt_service.audio.mpeg import HEADER_BYTES, frame_bytes, is_mpeg
+from stt_service.audio.pipe import (
+    DECLARE,
+    HEAD_BYTES,
+    PipeSource,
+    RawFormat,
+    compressed_kind,
+    read_whole,
+)
 from stt_service.errors import AudioError
 from stt_service.memory_file import memory_file
 
@@ -24,16 +32,24 @@ PART_BYTES = 1 << 20
 
 
 def open_pipe(
-    stream: BinaryIO, raw: RawFormat | None = None, *, name: str = "standard input"
+    stream: BinaryIO,
+    raw: RawFormat | None = None,
+    *,
+    name: str = "standard input",
+    declare: str = DECLARE,
 ) -> AudioSource:
     """Open what a binary stream carries; it is not closed, it belongs to the caller.
 
-    ``raw`` declares what the bytes are where they have no header. Raises :exc:`AudioError`.
+    ``raw`` declares what the bytes are where they have no header, ``declare`` says to the user
+    how that is done. Raises :exc:`AudioError`.
     """
     head = read_whole(stream, HEAD_BYTES)
-    kind = next((kind for magic, kind in COMPRESSED.items() if head.startswith(magic)), None)
+    kind = compressed_kind(head)
+    if kind is None and raw is None and (length := frame_bytes(head)) is not None:
+        head += read_whole(stream, length + HEADER_BYTES - len(head))
+        kind = "MP3" if is_mpeg(head) else None
     if kind is None:
-        return PipeSource(stream, raw, name=name, head=head)
+        return PipeSource(stream, raw, name=name, head=head, declare=declare)
     with ExitStack() as stack:
         kept = stack.enter_context(memory_file())
         kept.write(head)

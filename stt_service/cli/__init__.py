@@ -20,9 +20,7 @@ import click
 from stt_service import __version__
 from stt_service.cli.common import Context, end_standard_error
 from stt_service.errors import SttError
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C: 128 + SIGINT, as shells have it."""
+from stt_service.start import INTERRUPTED
 
 STREAMS = {
     "stdin": ("r", os.O_RDONLY),

@@ -19,13 +19,13 @@ from stt_service.cli.common import end_standard_error
 from stt_service.cli.formats import Failure
 from stt_service.errors import AudioError, EngineError, SttError
 from stt_service.events import Partial
+from stt_service.start import INTERRUPTED
 
 if TYPE_CHECKING:
     from stt_service.transcriber import Recognition
 
 AHEAD = 4
 """Recordings handed out for each worker: none waits, and an interruption loses little."""
-INTERRUPTED = 130
 
 Progress = Callable[[int, float, float | None], None]
 """Told the index of a recording, its seconds taken and, where known, its seconds in all."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stt_service.cli.common import Commands, counted
 from stt_service.errors import CollectorError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def _places(command: Callable[..., None]) -> Callable[..., None]:
     return DATABASE(OBJECTS(command))
 
 
-@click.group("collector")
+@click.group("collector", cls=Commands)
 def collector_group() -> None:
     """Receive what consenting devices send; for whoever hosts a collection."""
 
@@ -53,16 +54,26 @@ def _open(database: str, objects: str, **more: Any) -> Collection:  # noqa: ANN4
 @collector_group.command()
 @_places
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8787, show_default=True)
 @click.option(
-    "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8787,
+    show_default=True,
+    help="Port to listen at.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes that serve, each with its own connections to the database.",
 )
 @click.option(
     "--bits",
     type=click.IntRange(0, 40),
     default=22,
     show_default=True,
-    help="Work that lets anybody join; each bit doubles it.",
+    help="Work that a device does to join: each bit doubles it, 22 are half a minute of a Pi 4.",
 )
 @click.option("--by-invitation", is_flag=True, help="Let in only who has an invitation.")
 @click.option(
@@ -70,7 +81,7 @@ def _open(database: str, objects: str, **more: Any) -> Collection:  # noqa: ANN4
     type=click.IntRange(1),
     default=2000,
     show_default=True,
-    help="Utterances of one contributor.",
+    help="Utterances taken from one contributor a day; the rest wait on the device.",
 )
 @click.option(
     "--text",
@@ -104,8 +115,11 @@ def run(
         texts=texts,
         limits=Limits(per_day=per_day),
     )
-    click.echo(f"serving {host}:{port}; taggers open http://{host}:{port}/tagger/", err=True)
-    serve(plan, host, port, workers)
+
+    def announce() -> None:
+        click.echo(f"serving {host}:{port}; taggers open http://{host}:{port}/tagger/", err=True)
+
+    serve(plan, host, port, workers, announce)
 
 
 @collector_group.command()
@@ -120,8 +134,8 @@ def init(*, database: str, objects: str, as_json: bool) -> None:
         click.echo(json.dumps(asdict(sums)))
         return
     click.echo(
-        f"ready: {sums.utterances} utterances, {sums.seconds / 3600:.1f} h, "
-        f"{sums.contributors} contributors, {sums.deleted} deleted"
+        f"ready: {counted(sums.utterances, 'utterances')}, {sums.seconds / 3600:.1f} h, "
+        f"{counted(sums.contributors, 'contributors')}, {sums.deleted} deleted"
     )
 
 
@@ -162,16 +176,23 @@ def check(*, database: str, objects: str) -> None:
     collection = _open(database, objects)
     swept = len(list(collection.removal.sweep()))
     bad = []
-    for name in track(collection.ids(), "checking", console=Console(stderr=True)):
+    console = Console(stderr=True)
+    quiet = not console.is_terminal
+    for name in track(collection.ids(), "checking", console=console, disable=quiet):
         try:
             collection.sound(name)
         except CollectorError:
             bad.append(name)
     for name in bad:
         click.echo(f"{name}: its sound is gone or damaged")
-    click.echo(f"{swept} left-over files were swept; {len(bad)} utterances are damaged")
+    click.echo(
+        f"{counted(swept, 'left-over files', 'were')} swept; "
+        f"{counted(len(bad), 'utterances', 'are')} damaged"
+    )
     if bad:
-        raise CollectorError(f"{len(bad)} sounds are gone or damaged", "Restore a back-up")
+        raise CollectorError(
+            f"{counted(len(bad), 'sounds', 'are')} gone or damaged", "Restore a back-up"
+        )
 
 
 @collector_group.command()
@@ -197,8 +218,10 @@ def _move(database: str, objects: str, folder: Path, how: str) -> None:
     collection = _open(database, objects)
     from stt_service.collector import backup  # noqa: PLC0415 -- after the extra is known
 
-    with Progress(transient=True, console=Console(stderr=True)) as bar:
+    console = Console(stderr=True)
+    # Without a terminal there is nothing to show, and its end would be an empty line.
+    with Progress(transient=True, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(how, total=None)
         function = backup.backup if how == "backup" else backup.restore
         count = function(collection, folder, lambda: bar.advance(task))
-    click.echo(f"{count} utterances")
+    click.echo(counted(count, "utterances"))

@@ -1,4 +1,4 @@
-"""What several commands need: the settings of this call, command options on top; a quiet end."""
+"""What several commands need: the settings of this call, questions, counts, a quiet end."""
 
 from __future__ import annotations
 
@@ -9,9 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 if TYPE_CHECKING:
     from stt_service.config import Loaded
     from stt_service.settings import Settings
+
+
+WHOLE_SENTENCE = 1000
+"""Letters of a command's line of help: more than any has, so that click cuts none off."""
+SINGULAR = {"are": "is", "were": "was", "have": "has"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,48 @@ class Context:
     def settings(self, flags: Mapping[str, Mapping[str, Any]] | None = None) -> Settings:
         """Return the settings alone. Raises :exc:`ConfigError`."""
         return self.load(flags).settings
+
+
+class Commands(click.Group):
+    """A group that lists its commands with their whole first sentences."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list for ``--help``."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, one.get_short_help_str(WHOLE_SENTENCE)) for name, one in found if one]
+            )
+
+
+def ask(question: str, *, default: bool = False) -> bool:
+    """Return the answer. Raises click's abort at the end of input, on a line of its own."""
+    try:
+        return click.confirm(question, default=default)
+    except click.Abort:
+        click.echo()  # the question's line is still open
+        raise
+
+
+def agree(question: str) -> None:
+    """Return when the answer is yes. Else say that nothing was changed, and raise click's abort."""
+    try:
+        agreed = ask(question)
+    except click.Abort:
+        agreed = False
+    if not agreed:
+        click.echo("nothing was changed", err=True)
+        raise click.Abort
+
+
+def counted(count: int, thing: str, verb: str = "") -> str:
+    """Return ``2 utterances were``, ``1 utterance was``: the words are given as for several."""
+    if count == 1:
+        thing = (
+            f"{thing.removesuffix('ies')}y" if thing.endswith("ies") else thing.removesuffix("s")
+        )
+        verb = SINGULAR.get(verb, verb)
+    return f"{count} {thing} {verb}".rstrip()
 
 
 def end_standard_error() -> None:

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from stt_service.cli.common import Context
+from stt_service.cli.common import Commands, Context, ask
 from stt_service.cli.settings_file import check_own, own_file, read_own, save_own
 from stt_service.errors import ConfigError
 
@@ -18,7 +18,7 @@ DEFAULT = "default"
 """The source of what nobody has set; see :mod:`stt_service.config`."""
 
 
-@click.group("config")
+@click.group("config", cls=Commands)
 def config_group() -> None:
     """Show, check and edit the settings."""
 
@@ -72,7 +72,7 @@ def edit(context: Context) -> None:
             check_own(context, path, draft)
         except ConfigError as error:
             click.echo(f"error: {error}", err=True)
-            if not click.confirm("Edit it again? Otherwise it stays as it was", default=True):
+            if not ask("Edit it again? Otherwise it stays as it was", default=True):
                 raise ConfigError(f"{path} was not changed") from error
         else:
             break

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from stt_service.cli.common import Context
+from stt_service.cli.common import Commands, Context, agree, counted
 from stt_service.errors import ConsentError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ MEANING = {
 }
 
 
-@click.group("consent")
+@click.group("consent", cls=Commands)
 def consent_group() -> None:
     """Decide whether what is said is kept."""
 
@@ -66,14 +66,16 @@ def status(context: Context, *, state_dir: str | None, as_json: bool) -> None:
         click.echo(json.dumps(found))
         return
     click.echo("saving is on" if standing.live else "saving is off: nothing that is said is kept")
-    if standing.guests:
+    if standing.guests and standing.guest is None:
+        click.echo("guest mode is on, and no guest has agreed: stt-service consent give --as guest")
+    elif standing.guests:
         click.echo("guest mode is on")
     for who in (standing.owner, standing.guest):
         if who is not None:
             click.echo(_line(who))
     if newer:
         click.echo("there is a newer text: stt-service consent text")
-    click.echo(f"{count} utterances are kept")
+    click.echo(f"{counted(count, 'utterances', 'are')} kept")
 
 
 def _standing(context: Context, state_dir: str | None) -> tuple[Standing, int, bool]:
@@ -133,7 +135,7 @@ def give(
         click.echo(f"{from_mycroft} says `opt_in: true`.")
     if not yes:
         _show_text()
-        click.confirm(f"Do you agree, with the scope {scope}: {MEANING[scope]}?", abort=True)
+        agree(f"Do you agree, with the scope {scope}: {MEANING[scope]}?")
     how = "mycroft" if from_mycroft is not None else "yes-option" if yes else "asked"
     with open_store(settings) as store:
         given = store.ledger.give(
@@ -158,11 +160,11 @@ def withdraw(context: Context, *, actor: str, yes: bool, state_dir: str | None) 
         return
     if not yes:
         whose = "everything" if actor == "owner" else "what guests said"
-        click.confirm(f"Stop saving, and delete {whose} that is kept?", abort=True)
+        agree(f"Stop saving, and delete {whose} that is kept?")
     with open_store(settings) as store:
         count = store.utterances.withdraw(cast("Actor", actor), "yes-option" if yes else "asked")
         left = store.utterances.stats().tombstones
-    click.echo(f"saving has stopped; {count} utterances were deleted")
+    click.echo(f"saving has stopped; {counted(count, 'utterances', 'were')} deleted")
     if left:
         click.echo(f"{left} were sent; their deletion there will be asked for until confirmed")
 
@@ -201,7 +203,7 @@ def history(context: Context, *, state_dir: str | None, as_json: bool) -> None:
     for one in entries:
         what = f" {one.scope}, text {one.text_version}" if one.scope else ""
         click.echo(f"{one.number}  {one.time}  {one.actor}  {one.action}{what}  ({one.how})")
-    click.echo(f"{len(entries)} entries; the chain is whole")
+    click.echo(f"{counted(len(entries), 'entries')}; the chain is whole")
 
 
 @consent_group.command()

@@ -26,7 +26,9 @@ def mute(context: Context, reason: str, url: str | None, token: str | None) -> N
     from stt_service.server.commands import MuteCommand  # noqa: PLC0415
 
     command = _with_reason(lambda: MuteCommand(type="mute", reason=reason))
-    Client(where(context, url, token, ())).ask(command)
+    before = Client(where(context, url, token, ())).ask(command)
+    reasons = [*(one for one in before.mute_reasons if one != reason), reason]
+    click.echo(f"muted by {', '.join(reasons)}")
 
 
 @click.command()
@@ -39,7 +41,11 @@ def unmute(context: Context, reason: str | None, url: str | None, token: str | N
     from stt_service.server.commands import UnmuteCommand  # noqa: PLC0415
 
     command = _with_reason(lambda: UnmuteCommand(type="unmute", reason=reason))
-    Client(where(context, url, token, ())).ask(command)
+    before = Client(where(context, url, token, ())).ask(command).mute_reasons
+    if reason is not None and reason not in before:
+        click.echo(f"note: it was not muted by {reason}", err=True)
+    left = [one for one in before if reason is not None and one != reason]
+    click.echo(f"still muted by {', '.join(left)}" if left else "listening")
 
 
 @click.command()
@@ -50,7 +56,11 @@ def listen(context: Context, url: str | None, token: str | None) -> None:
     from stt_service.client import Client  # noqa: PLC0415
     from stt_service.server.commands import ListenCommand  # noqa: PLC0415
 
-    Client(where(context, url, token, ())).ask(ListenCommand(type="listen"))
+    before = Client(where(context, url, token, ())).ask(ListenCommand(type="listen"))
+    click.echo("the next utterance counts")
+    if before.muted:
+        reasons = ", ".join(before.mute_reasons)
+        click.echo(f"note: it is muted by {reasons}; stt-service unmute ends that", err=True)
 
 
 def _with_reason(make: Callable[[], _C]) -> _C:

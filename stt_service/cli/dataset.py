@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from stt_service.cli.common import Commands, counted
+
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
@@ -42,7 +44,7 @@ DAYS = click.option(
 )
 
 
-@click.group("dataset")
+@click.group("dataset", cls=Commands)
 def dataset_group() -> None:
     """Export what people agreed on; check it, and take out what was withdrawn."""
 
@@ -138,7 +140,7 @@ def export(
             f"{split:5}  {one.clips:7} clips  {one.seconds / 3600:8.2f} h  {one.speakers} speakers"
         )
     if done.damaged:
-        click.echo(f"{done.damaged} clips were left out: their sound is damaged", err=True)
+        click.echo(f"{counted(done.damaged, 'clips', 'were')} left out: damaged sound", err=True)
     click.echo(f"{target} is good until {done.manifest.refresh_by}")
 
 
@@ -157,7 +159,8 @@ def verify(*, folder: Path) -> None:
             faults += 1
     if faults:
         raise SystemExit(1)
-    click.echo(f"{clips} clips are as they were exported, and may be used")
+    as_before = "as it was" if clips == 1 else "as they were"
+    click.echo(f"{counted(clips, 'clips', 'are')} {as_before} exported, and may be used")
 
 
 @dataset_group.command()
@@ -179,7 +182,8 @@ def refresh(*, folder: Path, origin: str | None, days: int) -> None:
     withdrawn = _withdrawn(origin or manifest.collector, since(manifest))
     with _progress("refreshing", clips) as advance:
         gone = refresh(folder, withdrawn, days=days, advance=advance)
-    click.echo(f"{gone} clips were taken out; {folder} is good until {read(folder).refresh_by}")
+    until = read(folder).refresh_by
+    click.echo(f"{counted(gone, 'clips', 'were')} taken out; {folder} is good until {until}")
 
 
 @dataset_group.command()

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from stt_service.cli.common import Context
+from stt_service.cli.common import Commands, Context
 
 NAMES = click.Choice(["deepspeech", "coqui"])
 
 
-@click.group("engine")
+@click.group("engine", cls=Commands)
 def engine_group() -> None:
     """Fetch and check recognition libraries."""
 

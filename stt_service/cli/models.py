@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stt_service.cli.common import Context
+from stt_service.cli.common import Commands, Context
 from stt_service.errors import ModelError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stt_service.models.store import ModelStore
 
 
-@click.group("models")
+@click.group("models", cls=Commands)
 def models_group() -> None:
     """List, install and choose models."""
 
@@ -114,8 +114,10 @@ def verify(context: Context, name: str | None) -> None:
 @click.pass_obj
 def remove(context: Context, name: str) -> None:
     """Delete the files of NAME, half-fetched ones too. The bundled model stays."""
-    _store(context).remove(name)
-    click.echo(f"{name} is removed")
+    store = _store(context)
+    was = store.chosen()
+    store.remove(name)
+    click.echo(f"{name} is removed" + (f"; {store.chosen()} is in use now" if was == name else ""))
 
 
 @contextmanager

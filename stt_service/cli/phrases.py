@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from stt_service.cli.common import Commands, counted
 from stt_service.decoder.alphabet import Alphabet
 from stt_service.decoder.api import Parse
 from stt_service.decoder.phrases import Mode, PhraseGrammar, build_grammar
@@ -31,7 +32,7 @@ _ALPHABET = click.option(
 )
 
 
-@click.group("phrases")
+@click.group("phrases", cls=Commands)
 def phrases_group() -> None:
     """The library of ready phrases, and checks of phrase files.
 
@@ -45,7 +46,7 @@ def list_() -> None:
     for name in names():
         book = read_phrases(find(name))
         intents = dict.fromkeys(template.intent for template in book.templates)
-        click.echo(f"{name}: {len(book.templates)} templates - {', '.join(intents)}")
+        click.echo(f"{name}: {counted(len(book.templates), 'templates')} - {', '.join(intents)}")
     for name, parts in SETS.items():
         click.echo(f"{name}: {','.join(parts)}")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stt_service.cli.common import Context
+from stt_service.cli.common import Commands, Context, counted
 from stt_service.errors import StoreError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ STATE_DIR = click.option(
 JSON = click.option("--json", "as_json", is_flag=True, help="For programs.")
 
 
-@click.group("queue")
+@click.group("queue", cls=Commands)
 def queue_group() -> None:
     """See and steer what leaves this device."""
 
@@ -73,7 +73,8 @@ def status(context: Context, *, state_dir: str | None, as_json: bool) -> None:
     if found["quarantined"]:
         click.echo("to try them again: stt-service queue retry")
     click.echo(
-        f"{found['tombstones']} deletions are asked for, {len(found['receipts'])} are confirmed"
+        f"{counted(found['tombstones'], 'deletions', 'are')} asked for, "
+        f"{len(found['receipts'])} confirmed"
     )
     for where, count in found["tombstones_at"].items():
         click.echo(f"asked for at {where}: {count}")
@@ -137,9 +138,11 @@ def run(context: Context, *, state_dir: str | None) -> None:
         click.echo("nobody has agreed to anything, and nothing is kept")
         return
     did = dict.fromkeys(("sent", "deleted", "revoked"), 0)
+    console = Console(stderr=True)
     with (
         open_worker(settings) as worker,
-        Progress(transient=True, console=Console(stderr=True)) as bar,
+        # Without a terminal there is nothing to show, and its end would be an empty line.
+        Progress(transient=True, console=console, disable=not console.is_terminal) as bar,
     ):
         task = bar.add_task("sending", total=None)
         while (step := worker.step()).did in did or (step.did == "failed" and step.wait == 0.0):
@@ -196,6 +199,8 @@ def left(context: Context, *, state_dir: str | None, as_json: bool) -> None:
         click.echo(json.dumps([asdict(day) for day in days]))
         return
     for day in days:
-        click.echo(f"{day.day}  {day.utterances} utterances  {day.bytes / 1024:.0f} KiB")
+        click.echo(
+            f"{day.day}  {counted(day.utterances, 'utterances')}  {day.bytes / 1024:.0f} KiB"
+        )
     total = sum(day.utterances for day in days)
-    click.echo(f"{total} utterances have left" if days else "nothing has ever left")
+    click.echo(f"{counted(total, 'utterances', 'have')} left" if days else "nothing has ever left")

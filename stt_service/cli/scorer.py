@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
+from stt_service.cli.common import Commands
 from stt_service.decoder import kenlm_file, ngram
 from stt_service.decoder.alphabet import Alphabet
 from stt_service.decoder.arpa import read_arpa, write_arpa
@@ -30,7 +31,7 @@ SHARE_LEFT_OUT = 0.5
 """Of the lines; when more are left out the text was not written for this and none is built."""
 
 
-@click.group("scorer")
+@click.group("scorer", cls=Commands)
 def scorer_group() -> None:
     """Build and inspect language models."""
 

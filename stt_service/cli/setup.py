@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stt_service.cli.common import Context
+from stt_service.cli.common import Context, ask, counted
 from stt_service.cli.settings_file import check_own, own_file, read_own, save_own
 from stt_service.errors import AudioError
 
@@ -77,7 +77,7 @@ def _microphone(
         if chosen is not None:
             break
         click.echo("I have heard nobody.")
-        if yes or not click.confirm("Try again?", default=True):
+        if yes or not ask("Try again?", default=True):
             click.echo("The microphone stays as it was set; see docs/microphones.md.")
             return None
     take = _choose(takes, chosen, yes=yes)
@@ -109,7 +109,9 @@ def _listen(settings: Settings, found: list[Candidate]) -> list[Take]:
             stack.enter_context(ear)
         if not ears:
             raise AudioError("no microphone opens", "stt-service doctor says more")
-        click.echo(f"{len(ears)} of {len(found)} microphones are open. Please be quiet ...")
+        click.echo(
+            f"{len(ears)} of {counted(len(found), 'microphones', 'are')} open. Please be quiet ..."
+        )
         return app_setup.hear(ears, speak)
 
 
@@ -122,7 +124,7 @@ def _figures(take: Take) -> str:
 
 def _choose(takes: list[Take], chosen: int, *, yes: bool) -> Take:
     title = takes[chosen].candidate.title
-    if yes or len(takes) == 1 or click.confirm(f"Take {title}?", default=True):
+    if yes or len(takes) == 1 or ask(f"Take {title}?", default=True):
         return takes[chosen]
     for number, take in enumerate(takes, start=1):
         click.echo(f"{number}  {take.candidate.title}")
@@ -149,7 +151,7 @@ def _model(settings: Settings, *, yes: bool) -> None:
     if settings.model.name != "auto":
         click.echo(f"{fits.name} fits this machine best; model.name says {now}, and so it stays")
         return
-    if not (yes or click.confirm(f"Take {fits.name} instead of {now}?", default=True)):
+    if not (yes or ask(f"Take {fits.name} instead of {now}?", default=True)):
         return
     app_setup.use_model(settings, fits.name)
     click.echo(f"{fits.name} is in use")
@@ -192,7 +194,7 @@ def _write(context: Context, changes: Changes, *, yes: bool) -> None:
     for section, keys in changes.items():
         for key, value in keys.items():
             click.echo(f"  {section}.{key} = {literal(value)}")
-    if not (yes or click.confirm("Write that?", default=True)):
+    if not (yes or ask("Write that?", default=True)):
         click.echo("nothing was written")
         return
     check_own(context, path, text)
@@ -221,7 +223,7 @@ def _consent(ctx: click.Context, *, yes: bool) -> None:
         click.echo("\nWhether what is said is kept stays as it is: stt-service consent status")
         return
     click.echo("\nNothing that is said here is kept, and nothing leaves this machine.")
-    if yes or not click.confirm(
+    if yes or not ask(
         "Do you want to keep what is said on this machine, to see and correct it?", default=False
     ):
         click.echo("So it stays. You can change that: stt-service consent give")

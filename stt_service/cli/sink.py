@@ -38,28 +38,33 @@ class Sink(Protocol):
 
 
 @contextmanager
-def open_sink(
-    form: str, output: Path | None, recordings: Sequence[str | Failure]
-) -> Iterator[Sink]:
+def open_sink(form: str, output: str | None, recordings: Sequence[str | Failure]) -> Iterator[Sink]:
     """Open what results are written to; closing it completes the output.
 
-    Raises :exc:`click.UsageError` for an impossible request, :exc:`SttError` naming the file that
-    cannot be written.
+    A slash at the end of ``output`` means a folder, which is made where there is none. Raises
+    :exc:`click.UsageError` for an impossible request, :exc:`SttError` naming the file that cannot
+    be written.
     """
-    if output is not None and output.is_dir():
-        yield _FolderSink(form, output, recordings)
+    if output is not None and (output.endswith("/") or Path(output).is_dir()):
+        sink_of_folder = _FolderSink(form, Path(output), recordings)
+        with _naming(Path(output)):
+            Path(output).mkdir(parents=True, exist_ok=True)
+        yield sink_of_folder
         return
     if form in SINGLE and len(recordings) > 1:
-        raise click.UsageError(f"{form} holds one recording: name a folder with --output")
+        raise click.UsageError(
+            f"{form} holds one recording: name a folder with --output, such as -o subtitles/"
+        )
     several = len(recordings) > 1
     if output is None:
         sink = _StreamSink(form, sys.stdout, several=several)
         yield sink
         sink.end()
         return
-    _refuse_recording(output, recordings)
-    with _create(output) as file:
-        sink = _NamedSink(form, file, output, several=several)
+    path = Path(output)
+    _refuse_recording(path, recordings)
+    with _create(path) as file:
+        sink = _NamedSink(form, file, path, several=several)
         yield sink
         sink.end()
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stt_service.cli.common import Commands, counted
 from stt_service.cli.dataset import DATABASE, opened
 
 if TYPE_CHECKING:
     from stt_service.collector.tagging import Tagging
 
 
-@click.group("tagger")
+@click.group("tagger", cls=Commands)
 def tagger_group() -> None:
     """Invite people to tag, and see how they do."""
 
@@ -78,7 +79,7 @@ def bar(*, number: int, database: str) -> None:
     """Take away the key of tagger NUMBER, and all votes given with it."""
     with _tagging(database) as tagging:
         count = tagging.set_barred(number, barred=True)
-    click.echo(f"{count} clips were judged anew")
+    click.echo(f"{counted(count, 'clips', 'were')} judged anew")
 
 
 @tagger_group.command()
@@ -88,4 +89,4 @@ def admit(*, number: int, database: str) -> None:
     """Let tagger NUMBER and what they said count again."""
     with _tagging(database) as tagging:
         count = tagging.set_barred(number, barred=False)
-    click.echo(f"{count} clips were judged anew")
+    click.echo(f"{counted(count, 'clips', 'were')} judged anew")

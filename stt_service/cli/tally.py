@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stt_service.cli.common import counted
 from stt_service.cli.formats import Failure, one_line
 from stt_service.cli.wer import Errors, letter_errors, normalise, read_references, word_errors
 
@@ -57,10 +58,15 @@ class Tally:
                 click.echo(f"{_rates(line.words, line.letters)}  {one_line(line.file)}", err=True)
         words = sum((line.words for line in self._lines), NONE)
         letters = sum((line.letters for line in self._lines), NONE)
-        rates = _rates(words, letters) if self._lines else "nothing to compare:"
-        click.echo(f"{rates}  {len(self._lines)} recordings, {words.length} words", err=True)
+        if self._lines:
+            of = f"{counted(len(self._lines), 'recordings')}, {counted(words.length, 'words')}"
+            click.echo(f"{_rates(words, letters)}  {of}", err=True)
+        else:
+            click.echo("nothing to compare", err=True)
         if self._without:
-            click.echo(f"{self._without} recordings are not in {self.reference}", err=True)
+            click.echo(
+                f"{counted(self._without, 'recordings', 'are')} not in {self.reference}", err=True
+            )
 
 
 def _rates(words: Errors, letters: Errors) -> str:

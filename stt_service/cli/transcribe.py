@@ -76,8 +76,8 @@ def _log(result: Recognition | Failure) -> None:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
-    help="Write to this file; into one file for each recording if it is a folder.",
+    type=click.Path(),  # as text: a Path would forget the slash at its end
+    help="Write to this file; into one file for each recording if it is a folder, or ends in /.",
 )
 @click.option("--model", metavar="FILE|NAME", help="A .tflite file or an installed model.")
 @click.option("--scorer", metavar="FILE|none", help="A .scorer or .ngram file, or none.")
@@ -140,7 +140,7 @@ def transcribe(
     *,
     files: tuple[str, ...],
     form: str,
-    output: Path | None,
+    output: str | None,
     model: str | None,
     scorer: str | None,
     engine: str | None,
@@ -179,6 +179,8 @@ def transcribe(
     from stt_service.cli.sink import Display, open_sink  # noqa: PLC0415
     from stt_service.cli.tally import Tally  # noqa: PLC0415
 
+    if per_file and reference is None:
+        raise click.UsageError("--per-file goes with --reference")
     tally = None if reference is None else Tally(reference)
     recordings = expand(files or (tally.recordings if tally else ()))
     if not recordings:

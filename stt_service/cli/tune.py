@@ -134,13 +134,13 @@ def _as_json(name: str, examined: Examined) -> str:
 
 def _as_text(name: str, examined: Examined) -> str:
     def level(value: float | None) -> str:
-        return "none" if value is None else f"{value:.0f} dB"
+        return "" if value is None else f" at {value:.0f} dB"
 
-    speech = f"{examined.speech_seconds:.2f} s speech at {level(examined.speech_db)}"
+    speech = f"{examined.speech_seconds:.2f} s speech{level(examined.speech_db)}"
     pause = f"longest pause within one {examined.longest_pause:.2f} s"
     lines = [
         name,
-        f"  {examined.duration:.2f} s, of which {speech}, the rest at {level(examined.noise_db)}",
+        f"  {examined.duration:.2f} s, of which {speech}, the rest{level(examined.noise_db)}",
         f"  utterances: {len(examined.cuts)}; {pause}; in none {examined.missed_seconds:.2f} s",
     ]
     lines += [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stt_service.cli.common import Context
+from stt_service.cli.common import Commands, Context, agree, counted
 from stt_service.cli.consent import JSON, STATE_DIR, YES
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ ID_SHOWN = 8
 """Characters of an id: enough to tell a million apart by hand."""
 
 
-@click.group("utterances")
+@click.group("utterances", cls=Commands)
 def utterances_group() -> None:
     """See, hear, correct, export and delete what is kept."""
 
@@ -59,6 +60,8 @@ def list_utterances(context: Context, *, as_json: bool, state_dir: str | None) -
     """
     with _opened(context, state_dir) as kept:
         found = kept.listing() if kept is not None else []
+    if not found and sys.stderr.isatty():  # for people; what reads lines gets none
+        click.echo("nothing is kept; stt-service consent status says why", err=True)
     for one in found:
         if as_json:
             click.echo(json.dumps(one.public(), ensure_ascii=False))
@@ -115,7 +118,7 @@ def _decide(
         for one in chosen:
             assert kept is not None, "there was something in it"
             kept.review(one, verdict)
-    click.echo(f"{len(chosen)} utterances were {verdict}")
+    click.echo(f"{counted(len(chosen), 'utterances', 'were')} {verdict}")
 
 
 @utterances_group.command()
@@ -156,9 +159,9 @@ def delete(
         else:
             chosen = [_find(kept, one)[1] for one in ids]
         if chosen and not yes:
-            click.confirm(f"Delete {len(chosen)} utterances?", abort=True)
+            agree(f"Delete {counted(len(chosen), 'utterances')}?")
         count = kept.delete(chosen) if kept is not None else 0
-    click.echo(f"{count} utterances were deleted")
+    click.echo(f"{counted(count, 'utterances', 'were')} deleted")
 
 
 @utterances_group.command()
@@ -174,7 +177,7 @@ def export(context: Context, *, folder: Path, state_dir: str | None) -> None:
 
     with _opened(context, state_dir) as kept:
         count = 0 if kept is None else export_to(kept, folder)
-    click.echo(f"{count} utterances were copied to {folder}")
+    click.echo(f"{counted(count, 'utterances', 'were')} copied to {folder}")
 
 
 @utterances_group.command()
@@ -193,7 +196,7 @@ def stats(context: Context, *, as_json: bool, state_dir: str | None) -> None:
         click.echo(json.dumps(asdict(found)))
         return
     click.echo(
-        f"{found.utterances} utterances, {found.seconds / 60:.1f} minutes, "
+        f"{counted(found.utterances, 'utterances')}, {found.seconds / 60:.1f} minutes, "
         f"{found.bytes / 2**20:.1f} of {found.quota_bytes >> 20} MiB; {found.labelled} corrected"
     )
     waiting = found.utterances - found.accepted - found.rejected

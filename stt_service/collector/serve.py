@@ -6,12 +6,18 @@ one environment variable, because uvicorn starts them by name.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import socket
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from stt_service.collector.api import make_app
 from stt_service.collector.collection import Collection
@@ -45,7 +51,7 @@ def open_collection(plan: Plan) -> Collection:
     Raises :exc:`CollectorError`.
     """
     engine = open_engine(plan.database)
-    prepare(engine)
+    _prepare(engine)
     texts = plan.texts or known_texts()
     return Collection(
         engine,
@@ -54,6 +60,28 @@ def open_collection(plan: Plan) -> Collection:
         texts=frozenset(texts),
         bits=plan.bits,
     )
+
+
+def _prepare(engine: Engine) -> None:
+    """Make the tables. Raises :exc:`CollectorError` naming the database."""
+    remedy = ""
+    if engine.url.database and engine.dialect.name == "sqlite":
+        path = Path(engine.url.database)
+        if not path.parent.is_dir():
+            raise CollectorError(
+                f"there is no folder {path.parent} for the database", "Make it, or name another"
+            )
+        remedy = (
+            f"{path} must be the collector's, and this user must be able to write to {path.parent}"
+        )
+    try:
+        prepare(engine)
+    except CollectorError as error:
+        place = engine.url.render_as_string(hide_password=True)
+        own = not isinstance(error.__cause__, SQLAlchemyError)
+        raise CollectorError(
+            f"{place}: {error.message}", error.remedy if own or not remedy else remedy
+        ) from error
 
 
 def known_texts() -> tuple[str, ...]:
@@ -70,22 +98,58 @@ def app_of_environment() -> FastAPI:
     return make_app(open_collection(Plan(**raw, texts=texts, limits=limits)))
 
 
-def serve(plan: Plan, host: str, port: int, workers: int) -> None:
-    """Serve until SIGTERM or an interrupt. Raises :exc:`CollectorError` for a bad plan."""
+def serve(
+    plan: Plan, host: str, port: int, workers: int, announce: Callable[[], None] = lambda: None
+) -> None:
+    """Serve until SIGTERM or an interrupt; ``announce`` is called when nothing speaks against it.
+
+    Raises :exc:`CollectorError` for a bad plan, and for a port that cannot be had.
+    """
     open_collection(plan).check()
+    _try_port(host, port)
+    announce()
     os.environ[PLAN] = json.dumps(asdict(plan))
+    uvicorn.run(
+        "stt_service.collector.serve:app_of_environment",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        # Addresses of those who send are nobody's business, a proxy's least of all.
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+
+
+def _try_port(host: str, port: int) -> None:
+    """Listen and let go again: uvicorn would log why it cannot, and end the process itself."""
     try:
-        uvicorn.run(
-            "stt_service.collector.serve:app_of_environment",
-            factory=True,
-            host=host,
-            port=port,
-            workers=workers,
-            # Addresses of those who send are nobody's business, a proxy's least of all.
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=DRAIN_SECONDS,
-        )
+        for family, kind, protocol, _, place in socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            with socket.socket(family, kind, protocol) as trial:
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:  # else it would take the port of IPv4 as well
+                    trial.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                trial.bind(place)
     except OSError as error:
-        raise CollectorError(f"{host}:{port} cannot be served: {error.strerror}") from error
+        raise _explain(host, port, error) from error
+
+
+def _explain(host: str, port: int, error: OSError) -> CollectorError:
+    if error.errno == errno.EADDRINUSE:
+        return CollectorError(
+            f"port {port} of {host} is in use by another program",
+            f"Stop it, or take another --port; `ss -ltnp 'sport = :{port}'` names it",
+        )
+    if error.errno == errno.EACCES:
+        return CollectorError(
+            f"this user may not listen at port {port}", "Take a --port above 1023"
+        )
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return CollectorError(
+            f"{host} is no address of this machine", "Take --host 127.0.0.1 or 0.0.0.0"
+        )
+    return CollectorError(f"{host}:{port} cannot be served: {error.strerror or error}")

@@ -24,10 +24,13 @@ def play(flac: bytes) -> None:
     samples, rate = soundfile.read(io.BytesIO(flac), dtype="int16")
     wave = io.BytesIO()
     soundfile.write(wave, samples, rate, format="WAV", subtype="PCM_16")
-    complaint = "there is no player"
+    complaint, remedy = "there is no player", "sudo apt install alsa-utils"
     for command in PLAYERS:
         if shutil.which(command[0]) is None:
             continue
+        remedy = (
+            "`aplay -l` lists loudspeakers; stt-service utterances export FOLDER copies the sound"
+        )
         try:
             done = subprocess.run(
                 command,
@@ -43,7 +46,7 @@ def play(flac: bytes) -> None:
             return
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         complaint = f"{command[0]} failed: {said[-1] if said else done.returncode}"
-    raise StoreError(f"the sound cannot be played: {complaint}", "sudo apt install alsa-utils")
+    raise StoreError(f"the sound cannot be played: {complaint}", remedy)
 
 
 def export(utterances: Utterances, folder: Path) -> int:

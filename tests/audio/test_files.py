@@ -97,6 +97,22 @@ def test_unusable_files_are_refused_by_name(tmp_path):
         assert str(tmp_path / name) in str(caught.value)
 
 
+def test_a_damaged_mp3_is_one_error_that_is_ours(tmp_path, capfd):
+    """The library's own lines stay off standard error, and so do reasons that are none."""
+    path = tmp_path / "whole.mp3"
+    soundfile.write(path, WAVE, 16_000, subtype="MPEG_LAYER_III")
+    whole = path.read_bytes()
+    junk = np.random.default_rng(0).bytes(3_000)
+    (tmp_path / "junk.mp3").write_bytes(junk)
+    (tmp_path / "middle.mp3").write_bytes(whole[:1_000] + junk + whole[1_000:])
+    for name, reason in (("junk.mp3", "not a recording"), ("middle.mp3", "damaged")):
+        with pytest.raises(AudioError, match=reason) as caught:
+            read(tmp_path / name)
+        assert str(tmp_path / name) in caught.value.message
+        assert "File does not exist" not in caught.value.message
+    assert capfd.readouterr().err == ""
+
+
 def test_a_claimed_length_is_not_believed(tmp_path):
     """A WAV header that claims 4 GB costs neither memory nor time."""
     path = tmp_path / "big.wav"

@@ -61,6 +61,26 @@ def test_wav_and_raw_audio_flow():
         assert heard[:, 0].tolist() == WAVE.tolist()
 
 
+def test_mp3_is_read_with_and_without_a_tag():
+    """A tag is not needed: what `lame` and `sox` write begins with a frame."""
+    bare = packed("MP3")
+    assert bare[0] == 0xFF
+    tag = b"ID3\x03\0\0\0\0\0\x0a" + bytes(10)
+    for data in (bare, tag + bare):
+        with open_pipe(OneWay(data)) as source:
+            assert sum(map(len, source.blocks())) == len(WAVE)
+
+
+def test_raw_audio_is_not_taken_for_mp3():
+    """Declared, it is what it was declared to be; undeclared, it is refused for what it is."""
+    frame = packed("MP3")[:4]
+    alike = frame + WAVE.tobytes()
+    with open_pipe(OneWay(alike), RawFormat(16_000)) as source:
+        assert np.concatenate(list(source.blocks())).tobytes() == alike
+    with pytest.raises(AudioError, match=r"no WAV header.*--rate"):
+        open_pipe(OneWay(alike), declare="Say --rate")
+
+
 def test_more_than_the_limit_is_refused_and_not_read_on(monkeypatch):
     """The remedy is a file, or WAV, which flows."""
     monkeypatch.setattr(spool, "MAX_SPOOLED_BYTES", 2_500)

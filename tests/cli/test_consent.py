@@ -15,7 +15,7 @@ from stt_service.store.consent import Ledger
 from stt_service.store.db import FILE, Database
 from stt_service.store.kept import Saved
 from stt_service.store.utterances import Utterances
-from tests.cli.conftest import Run
+from tests.cli.conftest import Outcome, Run
 from tests.store.things import ROOMY, new, sound
 
 ROOT = Path(__file__).parents[2]
@@ -59,6 +59,8 @@ def test_nothing_is_agreed_to_without_an_answer(run: Run, store: Path, monkeypat
         outcome = run("consent", "give")
         assert outcome.status == 130
         assert "May this device keep what you say?" in outcome.out
+        assert outcome.err.endswith("nothing was changed\n")
+        assert bool(answer) or outcome.out.endswith("\n")  # else the question's line stays open
     assert not store.exists()
 
 
@@ -154,7 +156,7 @@ def test_looking_at_what_is_kept(run: Run, store: Path) -> None:
     run("consent", "give", "--yes")
     ids = save(store, "turn on the light", "stop", "go")
     assert run("utterances", "label", ids[1][:8], "stop  it").status == 0
-    assert "1 utterances were accepted" in run("utterances", "accept", ids[1]).out
+    assert "1 utterance was accepted" in run("utterances", "accept", ids[1]).out
     assert "2 utterances were rejected" in run("utterances", "reject", "--all").out
     lines = run("utterances", "list").out.splitlines()
     assert lines[0].endswith("s -  turn on the light")
@@ -176,7 +178,7 @@ def test_deleting(run: Run, store: Path) -> None:
     assert run("utterances", "delete", ids[0], "--all").status == 2
     wrong = run("utterances", "delete", ids[0], "zzzz", "--yes")
     assert (wrong.status, "no utterance begins with" in wrong.err) == (1, True)
-    assert "1 utterances were deleted" in run("utterances", "delete", ids[0], "--yes").out
+    assert "1 utterance was deleted" in run("utterances", "delete", ids[0], "--yes").out
     assert "2 utterances were deleted" in run("utterances", "delete", "--all", "--yes").out
     assert "saving is on" in run("consent", "status").out
 
@@ -188,6 +190,25 @@ def test_exporting(run: Run, store: Path, tmp_path: Path) -> None:
     assert "2 utterances were copied" in run("utterances", "export", tmp_path / "out").out
     run("consent", "withdraw", "--yes")
     assert {path.stem for path in (tmp_path / "out").glob("*.flac")} == set(ids)
+
+
+def test_an_empty_list_says_so_to_people_only(run: Run, store: Path, monkeypatch) -> None:
+    """What reads lines gets none."""
+    assert run("utterances", "list") == Outcome(0, "", "")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    done = run("utterances", "list")
+    assert (done.out, done.err.startswith("nothing is kept")) == ("", True)
+
+
+def test_guest_mode_says_why_saving_is_off(run: Run, store: Path) -> None:
+    """The owner's consent is not a guest's."""
+    run("consent", "give", "--yes")
+    run("consent", "guests", "on")
+    said = run("consent", "status").out
+    assert "saving is off" in said
+    assert "no guest has agreed: stt-service consent give --as guest" in said
+    run("consent", "give", "--yes", "--as", "guest")
+    assert "no guest has agreed" not in run("consent", "status").out
 
 
 def test_playing(run: Run, store: Path, tmp_path: Path, monkeypatch) -> None:
@@ -202,7 +223,9 @@ def test_playing(run: Run, store: Path, tmp_path: Path, monkeypatch) -> None:
     assert run("utterances", "play", ids[0][:6]).status == 0
     assert (tmp_path / "played").read_bytes().startswith(b"RIFF")
     player.write_text("#!/bin/sh\necho no card >&2\nexit 1\n")
-    assert "no card" in run("utterances", "play", ids[0]).err
+    failed = run("utterances", "play", ids[0]).err
+    assert "no card" in failed
+    assert "apt install" not in failed  # there was a player
 
 
 @pytest.mark.slow

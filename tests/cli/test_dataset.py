@@ -48,7 +48,7 @@ def test_refresh_from_a_newer_copy(source: FakeSource, tmp_path: Path) -> None:
     source.revoke(source.all[0])
     newer = make(tmp_path / "newer", source)
     said = run("refresh", older, "--from", newer, "--days", 30)
-    assert said.startswith("0 1 clips were taken out")
+    assert said.startswith("0 1 clip was taken out")
     assert str(read(older).refresh_by) in said
     assert run("verify", older).startswith("0 11 clips")
 
@@ -92,13 +92,13 @@ def test_from_a_collector(tmp_path: Path) -> None:
     target = tmp_path / "out"
     said = run("export", target, "--database", url, "--objects", objects)
     assert said.startswith("0 train")
-    assert run("verify", target).startswith("0 1 clips")
+    assert run("verify", target).startswith("0 1 clip is as it was exported")
     assert "publish  valid           1 clips" in run("stats", "--database", url)
-    assert run_tagger("bar", 1, "--database", url) == "0 1 clips were judged anew\n"
+    assert run_tagger("bar", 1, "--database", url) == "0 1 clip was judged anew\n"
     assert "barred" in run_tagger("list", "--database", url)
     with pytest.raises(DatasetError, match="nothing to export"):
         run("export", tmp_path / "none", "--database", url, "--objects", objects)
-    assert run_tagger("admit", 1, "--database", url) == "0 1 clips were judged anew\n"
+    assert run_tagger("admit", 1, "--database", url) == "0 1 clip was judged anew\n"
     everything.engine.dispose()
 
 

@@ -98,6 +98,28 @@ def test_a_fault_leaves_the_old_output(run: Run, model: Path, recordings: Path) 
     assert "yesterday" not in target.read_text(encoding="utf-8")
 
 
+def test_a_slash_at_the_end_means_a_folder(
+    run: Run, model: Path, recordings: Path, tmp_path: Path
+) -> None:
+    """It is made, for one recording and for several; what is a file already is left alone."""
+    options = ("transcribe", "--model", model, "--format", "srt")
+    assert run(*options, recordings / "a.wav", "-o", f"{tmp_path}/one/").status == 0
+    assert [path.name for path in (tmp_path / "one").iterdir()] == ["a.srt"]
+    assert run(*options, recordings, "-o", f"{tmp_path}/new/several/").status == 0
+    assert len(list((tmp_path / "new/several").iterdir())) == 4
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    done = run(*options, recordings, "-o", f"{tmp_path}/file/")
+    assert done.err.startswith(f"error: {tmp_path}/file cannot be written: File exists")
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"
+
+
+def test_lines_for_each_recording_need_a_reference(run: Run, model: Path, recordings: Path) -> None:
+    """An option that would do nothing is wrong use."""
+    done = run("transcribe", "--model", model, recordings / "a.wav", "--per-file")
+    assert "--per-file goes with --reference" in done.err
+    assert done.status == 2
+
+
 def test_ctm_fields_hold_no_white_space(run: Run, model: Path, recordings: Path) -> None:
     """A line is split at it, and a file's name may hold any of it."""
     odd = recordings / "a b\nc\td.wav"
@@ -128,7 +150,7 @@ def test_a_reference_of_other_recordings_gives_no_rate(
     reference = recordings / "other.csv"
     reference.write_text("path,transcript\nb.flac,hello\n", encoding="utf-8")
     done = run("transcribe", "--model", model, recordings / "a.wav", "--reference", reference)
-    assert "nothing to compare" in done.err
+    assert done.err == f"nothing to compare\n1 recording is not in {reference}\n"
     assert "WER" not in done.err
     reference.write_text("path,transcript\n", encoding="utf-8")
     done = run("transcribe", "--model", model, "--reference", reference)

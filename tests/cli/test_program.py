@@ -12,6 +12,7 @@ import pytest
 from stt_service import __version__
 from stt_service.cli import COMMANDS
 from tests.cli.conftest import Run
+from tests.running import ROOT
 
 
 def test_help_lists_every_command(run: Run) -> None:
@@ -27,6 +28,13 @@ def test_every_command_explains_itself(run: Run, name: str) -> None:
     done = run(name, "--help")
     assert done.status == 0
     assert f"Usage: stt-service {name}" in done.out
+
+
+def test_lists_of_commands_have_whole_sentences(run: Run) -> None:
+    """None is cut off where the line ends."""
+    lists = {name: run(name, "--help").out.partition("\nCommands:\n")[2] for name in COMMANDS}
+    assert sum(map(bool, lists.values())) >= 11
+    assert [name for name, text in lists.items() if "..." in text] == []
 
 
 def test_help_is_quick_because_it_imports_little() -> None:
@@ -60,6 +68,30 @@ def test_transcribing_imports_no_downloader(model: Path, own_state: Path) -> Non
 def test_the_version_is_printed(run: Run) -> None:
     """As a release is named."""
     assert run("--version").out == f"stt-service, version {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "from stt_service.start import main; main()",
+        "runpy.run_module('stt_service', run_name='__main__')",
+        "runpy.run_path('debian/launcher', run_name='__main__')",
+    ],
+)
+def test_an_interruption_while_modules_are_imported_is_silent(start: str) -> None:
+    """Ctrl-C in the first moments is status 130, not a traceback; for every way to start."""
+    code = (
+        "import os, runpy, signal, sys\n"
+        "class CtrlC:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'click': os.kill(os.getpid(), signal.SIGINT)\n"
+        f"sys.meta_path.insert(0, CtrlC())\n{start}"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--help"], capture_output=True, cwd=ROOT, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+    assert '"stt-service=stt_service.start:main"' in (ROOT / "setup.py").read_text("utf-8")
 
 
 def test_wrong_use_is_status_2(run: Run) -> None:

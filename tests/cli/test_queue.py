@@ -46,7 +46,7 @@ def test_a_run_sends_and_says_what_has_left(
     monkeypatch.setenv("STT_SERVICE_STORE__GRACE_HOURS", "0")
     assert "1 were sent" in run("queue", "run", "--state-dir", state).out
     assert collector.collection.sums().utterances == 1
-    assert "1 utterances have left" in run("queue", "left", "--state-dir", state).out
+    assert "1 utterance has left" in run("queue", "left", "--state-dir", state).out
     run("consent", "withdraw", "--yes", "--state-dir", state)
     assert "1 deleted" in run("queue", "run", "--state-dir", state).out
     found = json.loads(run("queue", "status", "--json", "--state-dir", state).out)

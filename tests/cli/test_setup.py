@@ -181,3 +181,13 @@ def test_where_no_microphone_opens_nobody_is_asked_to_be_quiet(run: Run) -> None
     assert "there is no source 'foo'" in done.out
     assert "quiet" not in done.out
     assert "no microphone opens" in done.err
+
+
+def test_a_recording_that_is_too_short_says_so(tmp_path: Path) -> None:
+    """It delivers something, and then it is over."""
+    path = tmp_path / "short.wav"
+    soundfile.write(path, SENTENCE, RATE)
+    done = call("--yes", "--source", f"cmd:cat {path}")
+    assert isinstance(done.exception, AudioError)
+    assert "ended after" in done.exception.message
+    assert "of the quiet room" in done.exception.remedy

@@ -246,7 +246,7 @@ def test_error_rates_are_printed(run: Run, model: Path, recordings: Path) -> Non
     assert "WER 100.00%  CER 100.00%" in second
     assert f"2 recordings, {2 + len(heard.split())} words" in total
     done = run("transcribe", "--model", model, "--reference", table, recordings / "b.flac")
-    assert "1 recordings are not in" in done.err
+    assert "1 recording is not in" in done.err
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from click.testing import CliRunner, Result
 
 from stt_service.cli import program
@@ -32,6 +34,16 @@ def test_a_spoken_sentence_is_one_utterance() -> None:
     text = call("tune", SPOKEN).stdout
     assert "utterances: 1" in text
     assert "ended by" in text
+
+
+def test_where_nobody_speaks_speech_has_no_level(tmp_path: Path) -> None:
+    """A figure that there is none of is left out."""
+    path = tmp_path / "quiet.wav"
+    soundfile.write(path, np.zeros(16_000, np.int16), 16_000)
+    text = call("tune", str(path)).stdout
+    assert "of which 0.00 s speech, the rest" in text
+    assert "none dB" not in text
+    assert "at none" not in text
 
 
 def test_settings_can_be_tried() -> None:

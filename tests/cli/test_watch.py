@@ -24,10 +24,29 @@ def test_mute_unmute_and_listen() -> None:
         for words in (["mute", "phone call"], ["mute"], ["unmute", "phone call"], ["listen"]):
             result = CliRunner().invoke(program, [*words, "--url", stage.ws])
             assert result.exit_code == 0, result.output
+        assert result.output == (
+            "the next utterance counts\n"
+            "note: it is muted by command line; stt-service unmute ends that\n"
+        )
         assert stage.control.now.mute_reasons == ("command line",)
         assert stage.control.told == [("listen",)]
         assert CliRunner().invoke(program, ["unmute", "--url", stage.ws]).exit_code == 0
         assert not stage.control.now.muted
+
+
+def test_what_is_so_now_is_said() -> None:
+    """Which reasons mute it still, and which never did."""
+    with running() as stage:
+
+        def told(*words: str) -> str:
+            return CliRunner().invoke(program, [*words, "--url", stage.ws]).output
+
+        assert told("listen") == "the next utterance counts\n"
+        assert told("mute", "door") == "muted by door\n"
+        assert told("mute", "call") == "muted by door, call\n"
+        assert told("unmute", "tv") == "note: it was not muted by tv\nstill muted by door, call\n"
+        assert told("unmute", "door") == "still muted by call\n"
+        assert told("unmute", "call") == "listening\n"
 
 
 def test_watch_prints_json_lines(monkeypatch: pytest.MonkeyPatch) -> None:

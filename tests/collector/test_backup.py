@@ -34,7 +34,7 @@ def test_a_back_up_fills_another_collection(
 ) -> None:
     """Sound, tombstones and tokens are the same there, and numbers go on."""
     done = run("collector", "backup", *places(tmp_path), tmp_path / "copy")
-    assert done.out.strip() == "2 utterances"
+    assert (done.out, done.err) == ("2 utterances\n", "")
     (tmp_path / "other").mkdir()
     done = run("collector", "restore", *places(tmp_path / "other"), tmp_path / "copy")
     assert done.out.strip() == "2 utterances"

@@ -120,6 +120,19 @@ def test_it_asks_for_a_token(browser: Any) -> None:
     page.close()
 
 
+@pytest.mark.parametrize("width", [320, 360, 430, 500, 576, 720])
+def test_the_state_stands_beside_the_name(browser: Any, stage: Stage, width: int) -> None:
+    """On the right of the first line, also while it says that it saves."""
+    page = browser.new_page(viewport={"width": width, "height": 640})
+    open_page(page, stage)
+    page.evaluate("document.getElementById('saving').hidden = false")
+    name, state = (page.locator(one).bounding_box() for one in ("h1", "#status"))
+    assert abs(name["y"] + name["height"] / 2 - state["y"] - state["height"] / 2) < 2
+    assert state["x"] > name["x"] + name["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.close()
+
+
 def test_a_phone_needs_no_scrolling_sideways(browser: Any, stage: Stage) -> None:
     """And its buttons are large enough for a thumb."""
     page = browser.new_page(viewport={"width": 320, "height": 640})

@@ -54,8 +54,9 @@ def _one(name: str, text: str) -> list[Path]:
     if not chosen:
         known = (*ready, *SETS)
         close = get_close_matches(name, known, 1)
+        whole = "" if name == text else f"{text!r}: "
         raise PhrasesError(
-            f"{text!r}: there is no phrase file {name!r}, and none of that name in the library",
+            f"{whole}there is no phrase file {name!r}, and none of that name in the library",
             f"Did you mean {close[0]!r}?" if close else f"Name a file, or of {', '.join(known)}",
         )
     return [FOLDER / f"{one}.yaml" for one in chosen]

@@ -54,7 +54,8 @@ def read_phrases(source: Source) -> PhraseBook:
         return read_yaml(source.stem, {source.name: _read(source)})
     if source.suffix in _MYCROFT:
         return _read_mycroft(source.stem, source.parent, [source])
-    return _book(source.stem, list(_sections(_read(source), source.stem, source.name)))
+    templates = list(_sections(_read(source), source.stem, source.name))
+    return _book(source.stem, templates, source.name)
 
 
 def _read_text(text: str) -> PhraseBook:
@@ -87,9 +88,11 @@ def _read(path: Path) -> str:
         ) from error
 
 
-def _book(name: str, templates: list[Template]) -> PhraseBook:
+def _book(name: str, templates: list[Template], file: str = "") -> PhraseBook:
     if not templates:
-        raise PhrasesError(f"{name} has no sentences", "Write one sentence or template a line")
+        raise PhrasesError(
+            f"{file or name} has no sentences", "Write one sentence or template a line"
+        )
     if len(templates) > MAX_TEMPLATES:
         raise PhrasesError(
             f"{name} has {len(templates)} sentences, at most {MAX_TEMPLATES} are taken",

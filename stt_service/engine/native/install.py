@@ -140,11 +140,13 @@ def install(engine: str, state_dir: Path, *, announce: Announce, wheel: Path | N
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".install-") as made:
             room = Path(made)
+            whom = f"Take that of https://pypi.org/project/{package.project}/{package.version}"
             if wheel is None:
                 announce(f"fetching {package.folder} through pip")
                 wheel = fetch(package, room / "wheel")
+                whom = "Ask whoever runs your package index"
             announce(f"checking {wheel.name}")
-            _verify(package, wheel)
+            _verify(package, wheel, whom)
             unpack(package, wheel, room / "new")
             if folder.exists():
                 folder.rename(room / "old")
@@ -228,14 +230,14 @@ def unpack(package: Package, wheel: Path, folder: Path) -> None:
         raise EngineError(f"{wheel.name} is not the wheel it should be: {error}") from error
 
 
-def _verify(package: Package, wheel: Path) -> None:
+def _verify(package: Package, wheel: Path, remedy: str) -> None:
     size = wheel.stat().st_size
     if size > MAX_WHEEL_BYTES or (found := _sum(wheel)) != package.sha256:
         what = f"{size} bytes" if size > MAX_WHEEL_BYTES else f"SHA-256 {found}"
         raise EngineError(
             f"{wheel.name} is not the official wheel of {package.folder}: {what} "
             f"instead of SHA-256 {package.sha256}",
-            "Nothing was installed. Ask whoever runs your package index",
+            f"Nothing was installed. {remedy}",
         )
 
 

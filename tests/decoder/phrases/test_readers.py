@@ -10,6 +10,7 @@ from stt_service.decoder.alphabet import Alphabet
 from stt_service.decoder.api import Parse
 from stt_service.decoder.phrases import automaton, build_grammar
 from stt_service.decoder.phrases.book import MAX_FILE_BYTES
+from stt_service.decoder.phrases.readers import read_phrases
 from stt_service.errors import PhrasesError
 
 HOME = """
@@ -246,3 +247,10 @@ def test_entities_are_read_from_their_own_folder_only(
     (folder / "go.intent").write_text(f"go\nread {{{name}}}\n")
     grammar = build_grammar(folder, english)
     assert list(grammar.sentences()) == ["go"]
+
+
+def test_an_empty_file_is_named_as_it_is_called(tmp_path):
+    """With its ending: `empty` alone is an adjective."""
+    (tmp_path / "empty.txt").touch()
+    with pytest.raises(PhrasesError, match=r"^empty\.txt has no sentences"):
+        read_phrases(tmp_path / "empty.txt")

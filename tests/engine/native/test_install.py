@@ -79,7 +79,10 @@ def test_a_damaged_library_is_noticed_and_replaced(wheel, tmp_path):
 def test_another_wheel_is_refused(wheel, tmp_path):
     """Nothing of it is left behind."""
     wheel.write_bytes(wheel.read_bytes() + b"\0")
-    with pytest.raises(EngineError, match=r"not the official wheel.*Nothing was installed"):
+    with pytest.raises(
+        EngineError,
+        match=r"not the official wheel.*Nothing was installed. Take that of https://pypi.org",
+    ):
         put(wheel, tmp_path / "state")
     assert list((tmp_path / "state/engines").iterdir()) == []
     assert state_of("deepspeech", tmp_path / "state") == "not installed"
