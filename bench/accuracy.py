@@ -48,9 +48,7 @@ def ours(engine: Engine, grammar: PhraseGrammar | None = None) -> Transcribe:
     options = rivals.as_used(grammar)
 
     def transcribe(samples: Samples) -> str:
-        with engine.stream(options) as stream:
-            stream.feed(samples)
-            return stream.finish().text
+        return rivals.heard(engine, options, samples).text
 
     return transcribe
 

@@ -12,12 +12,15 @@ from stt_service.app import beam_width
 from stt_service.config import load
 from stt_service.decoder.api import Grammar
 from stt_service.decoder.scorer import open_scorer
-from stt_service.engine.api import Engine, StreamOptions
+from stt_service.engine.api import Engine, Samples, StreamOptions
 from stt_service.engine.graph import read_graph
 from stt_service.engine.litert import LiteRtEngine
 from stt_service.engine.native import NativeEngine
 from stt_service.engine.native.install import install
+from stt_service.events import Transcript
+from stt_service.length_cutter import LengthCutter
 from stt_service.settings import Settings
+from stt_service.transcriber import Transcriber
 
 STATE = platformdirs.user_cache_path("stt-service-bench")
 """Where the libraries are kept between measurements."""
@@ -31,6 +34,12 @@ def bundled() -> Settings:
 def as_used(grammar: Grammar | None = None) -> StreamOptions:
     """Return what a session of :func:`bundled` asks of a stream: the beam it was tuned with."""
     return StreamOptions(beam_width=beam_width(bundled()), grammar=grammar)
+
+
+def heard(engine: Engine, options: StreamOptions, samples: Samples) -> Transcript:
+    """Return what a session makes of a recording with these samples."""
+    cutter = LengthCutter(engine.model.sample_rate)
+    return Transcriber(engine, options).run("", [samples], cutter).transcript
 
 
 def library(name: str) -> Path:

@@ -15,9 +15,12 @@ from stt_service.events import Alternative, Partial, Transcript, Word
 from stt_service.segmenter import SegmenterSettings, UtteranceCutter
 from stt_service.vad.api import Vad
 
+HUSH = 15
+"""Samples up to this one are silence: what an engine is fed after a recording is."""
+
 
 class FakeStream(Stream):
-    """Hears the word "loud" for each stretch of samples that are not 0."""
+    """Hears the word "loud" for each stretch of samples beyond :data:`HUSH`."""
 
     def __init__(self, engine: FakeEngine) -> None:
         self._engine = engine
@@ -30,7 +33,7 @@ class FakeStream(Stream):
         self._samples = np.concatenate((self._samples, samples))
 
     def _words(self) -> tuple[Word, ...]:
-        edges = np.flatnonzero(np.diff(self._samples != 0, prepend=False, append=False))
+        edges = np.flatnonzero(np.diff(np.abs(self._samples) > HUSH, prepend=False, append=False))
         seconds = (edges / self._engine.model.sample_rate).tolist()
         return tuple(
             Word("loud", start, end, 0.5)
@@ -121,7 +124,7 @@ def fake_cutter(rate: int = 100) -> UtteranceCutter:
 
 def audio(*lengths: int) -> Samples:
     """Return silence, sound, silence, sound..., each of so many samples."""
-    return np.concatenate([np.full(n, 9 * (i % 2), np.int16) for i, n in enumerate(lengths)])
+    return np.concatenate([np.full(n, 90 * (i % 2), np.int16) for i, n in enumerate(lengths)])
 
 
 class FakeSource(AudioSource):

@@ -10,11 +10,12 @@ import pytest
 from stt_service.engine.api import StreamOptions
 from stt_service.errors import AudioError, EngineError
 from stt_service.events import Partial
+from stt_service.hearing import near_silence
 from stt_service.length_cutter import LengthCutter
 from stt_service.transcriber import Transcriber
-from tests.fakes import FakeEngine
+from tests.fakes import HUSH, FakeEngine
 
-LOUD, QUIET = np.full(100, 9, np.int16), np.zeros(100, np.int16)
+LOUD, QUIET = np.full(100, 90, np.int16), np.zeros(100, np.int16)
 """A second each."""
 
 
@@ -34,6 +35,16 @@ def test_one_utterance_is_the_result(transcriber: Transcriber) -> None:
     assert found.segments == (found.transcript,)
     assert (found.file, found.duration) == ("a", 2.0)
     assert found.transcript.alternatives[1].text == "other"
+
+
+def test_what_follows_a_recording_is_silent_and_none_of_it(transcriber: Transcriber) -> None:
+    """The engine hears a little more than there is; nobody is told."""
+    found = transcriber.run("a", [LOUD], LengthCutter(100))
+    assert [(w.start, w.end) for w in found.transcript.words] == [(0.0, 1.0)]
+    assert (found.transcript.end, found.duration) == (1.0, 1.0)
+    fed = near_silence(16_000)
+    assert len(fed) == 4_000
+    assert 0 < np.abs(fed).max() <= HUSH
 
 
 def test_words_count_from_the_recordings_first_sample(transcriber: Transcriber) -> None:

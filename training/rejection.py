@@ -19,6 +19,7 @@ from stt_service.decoder.phrases import PhraseGrammar, build_grammar
 from stt_service.decoder.phrases.library import find
 from stt_service.decoder.search import Decoder
 from stt_service.engine.acoustic import AcousticModel
+from stt_service.hearing import near_silence
 from training.calibrate import fit_judge
 from training.trials import Trial
 
@@ -65,7 +66,8 @@ class Outcome:
 def outcomes(model: AcousticModel, sound: Sequence[Trial], scorer: Scorer | None) -> list[Outcome]:
     """Decode every trial with each grammar and with the scorer."""
     alphabet, step = model.info.alphabet, model.info.frame_step
-    frames = [model.probabilities(trial.samples) for trial in sound]
+    after = near_silence(model.info.sample_rate)
+    frames = [model.probabilities(np.concatenate((trial.samples, after))) for trial in sound]
     result: list[Outcome] = []
     grammars = [(name, build_grammar(find(name), alphabet)) for name in GRAMMARS]
     long = sorted({t.transcript for t in sound if t.transcript.count(" ") >= SENTENCE_WORDS - 1})

@@ -25,6 +25,7 @@ from stt_service.decoder.results import Result
 from stt_service.decoder.scorer import open_scorer
 from stt_service.decoder.search import Decoder
 from stt_service.engine.acoustic import AcousticModel, Probabilities
+from stt_service.hearing import near_silence
 from training import rejection
 from training.calibrate import calibration_error, fit
 from training.features import SAMPLE_RATE
@@ -88,9 +89,10 @@ def held_out(corpus: Corpus, model: AcousticModel) -> list[Heard]:
 
 
 def samples_of(corpus: Corpus, clip: Clip) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
-    """Return a clip's int16 samples."""
+    """Return a clip's int16 samples, with what an engine hears after a recording."""
     audio = np.rint(corpus.audio(clip) * 32768)
-    return np.clip(audio, -32768, 32767).astype(np.int16)
+    samples = np.clip(audio, -32768, 32767).astype(np.int16)
+    return np.concatenate((samples, near_silence(SAMPLE_RATE)))
 
 
 def decode(
