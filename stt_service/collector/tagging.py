@@ -15,8 +15,9 @@ from sqlalchemy import Engine, select
 from stt_service.collector import tagging_intake, tagging_next, tagging_people, tagging_votes
 from stt_service.collector.database import reading, writing
 from stt_service.collector.tables import utterances
-from stt_service.collector.tagging_people import Tagger, TaggerError
+from stt_service.collector.tagging_people import Tagger
 from stt_service.collector.tagging_votes import Answer, Mine
+from stt_service.errors import CollectorError
 
 COUNTED_SECONDS = 60.0
 """That the sums of all clips are good for: they look at every one."""
@@ -95,12 +96,14 @@ class Tagging:
         """Return the FLAC of a clip in somebody's hands. Raises ``SttError``."""
         with writing(self._engine) as connection:
             held = tagging_next.find(connection, tagging_people.find(connection, key), ticket)
-            if held is None:
-                raise TaggerError(
-                    410, "this clip is not in your hands any more", "Go on with the next"
-                )
             tagging_next.note_heard(connection, ticket, now)
-        return self._read_sound(held.utterance)
+        try:
+            return self._read_sound(held.utterance)
+        except CollectorError:
+            with reading(self._engine) as connection:
+                # It was withdrawn just now, which is nobody's fault; or it is damaged.
+                tagging_next.find(connection, tagging_people.find(connection, key), ticket)
+            raise
 
     def vote(self, key: str, given: Answer, now: float) -> tuple[int, int]:
         """Note an answer; return how many were given today, and ever. Raises ``TaggerError``."""

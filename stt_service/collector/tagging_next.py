@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 
 from stt_service.collector.tables import utterances
-from stt_service.collector.tagging_people import Tagger
+from stt_service.collector.tagging_people import Tagger, TaggerError
 from stt_service.collector.tagging_rules import gold_chance
 from stt_service.collector.tagging_tables import assignments, clips, votes
 
@@ -102,14 +102,21 @@ def assign(
     return None
 
 
-def find(connection: Connection, tagger: Tagger, ticket: str) -> Assignment | None:
-    """Return what a ticket of somebody stands for; None when that was too long ago."""
+def find(connection: Connection, tagger: Tagger, ticket: str) -> Assignment:
+    """Return what a ticket of somebody stands for. Raises :exc:`TaggerError` for an old one."""
     row = connection.execute(
         select(*_COLUMNS).where(
             assignments.c.ticket == ticket, assignments.c.tagger == tagger.number
         )
     ).one_or_none()
-    return None if row is None else Assignment(*row)
+    if row is None:
+        raise gone()
+    return Assignment(*row)
+
+
+def gone() -> TaggerError:
+    """Return what a ticket is refused with when its clip was passed on, or withdrawn."""
+    return TaggerError(410, "this clip is not in your hands any more", "Go on with the next")
 
 
 def stays(connection: Connection, utterance: str) -> bool:

@@ -53,8 +53,8 @@ class Answer:
 def answer(connection: Connection, tagger: Tagger, given: Answer, now: float) -> None:
     """Note an answer, or another one to the same ticket. Raises :exc:`TaggerError`."""
     held = tagging_next.find(connection, tagger, given.ticket)
-    if held is None or not tagging_next.stays(connection, held.utterance):
-        raise TaggerError(410, "this clip is not in your hands any more", "Go on with the next")
+    if not tagging_next.stays(connection, held.utterance):
+        raise tagging_next.gone()
     _lock(connection, [held.utterance])
     _check(connection, held, given, now)
     plain = normalise(given.text) if given.kind == "text" else ""

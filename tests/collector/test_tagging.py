@@ -11,9 +11,12 @@ pytest.importorskip("sqlalchemy", reason="the collector needs the extra 'collect
 from sqlalchemy import delete, select
 
 from stt_service.collector import tagging_next, tagging_votes
+from stt_service.collector.database import writing
 from stt_service.collector.tables import utterances
+from stt_service.collector.tagging import Tagging
 from stt_service.collector.tagging_tables import assignments, clips, votes
 from stt_service.collector.tagging_votes import Answer
+from stt_service.errors import CollectorError
 from tests.collector.tagging_stage import Stage, engine, refused, stage
 
 __all__ = ["engine", "stage"]
@@ -70,6 +73,26 @@ def test_nobody_chooses_their_clip(stage: Stage) -> None:
         stage.tagging.sound(ben, ticket, stage.now)
     with refused(410):
         stage.tagging.vote(ben, Answer(ticket, "text", "x"), stage.now)
+
+
+def test_a_clip_withdrawn_while_it_is_fetched_has_gone(stage: Stage) -> None:
+    """As if it had been a moment earlier; sound that is damaged is another matter."""
+    name = stage.add(1)
+    anna = stage.join()
+    ticket, _ = stage.next(anna)
+
+    def damaged(utterance: str) -> bytes:
+        raise CollectorError(f"the sound of {utterance} is damaged")
+
+    def withdrawn(utterance: str) -> bytes:
+        with writing(stage.engine) as connection:
+            connection.execute(delete(utterances).where(utterances.c.id == name))
+        return damaged(utterance)
+
+    with pytest.raises(CollectorError, match="is damaged"):
+        Tagging(stage.engine, damaged).sound(anna, ticket, stage.now)
+    with refused(410):
+        Tagging(stage.engine, withdrawn).sound(anna, ticket, stage.now)
 
 
 def test_a_clip_is_in_one_hand(stage: Stage) -> None:
