@@ -8,7 +8,8 @@
 #
 # They need root, debootstrap and, for a foreign architecture, qemu-user-static with binfmt_misc.
 
-MIRROR=${MIRROR:-http://deb.debian.org/debian}
+# Where this machine has its own packages from.
+MIRROR=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' | head -n 1)}
 CACHE=${CACHE:-/var/tmp/stt-service-packaging}
 BUILD_PACKAGES="build-essential debhelper fakeroot python3 python3-dev python3-venv python3-pip \
 portaudio19-dev"

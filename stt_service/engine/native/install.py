@@ -140,7 +140,10 @@ def install(engine: str, state_dir: Path, *, announce: Announce, wheel: Path | N
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".install-") as made:
             room = Path(made)
-            whom = f"Take that of https://pypi.org/project/{package.project}/{package.version}"
+            whom = (
+                "Take what `pip download --no-deps --python-version 3.9 --only-binary :all: "
+                f"{package.project}=={package.version}` fetches"
+            )
             if wheel is None:
                 announce(f"fetching {package.folder} through pip")
                 wheel = fetch(package, room / "wheel")
