@@ -30,8 +30,8 @@ FIGURES = frozenset(string.digits + ".-e")
 secrets = st.text(
     string.ascii_letters + string.digits + " äß日-_./:@", min_size=6, max_size=40
 ).filter(lambda text: not FIGURES.issuperset(text) and text not in WORDS_OF_SETTINGS)
-"""Names of people, hosts, files, networks; what somebody said; but none of the program's words, which
-newer testing libraries find in its source and try."""
+"""Names of people, hosts, files, networks; what somebody said; but none of the program's words,
+which newer testing libraries find in its source and try."""
 serials = st.integers(10**12, 2**70)
 facts = st.dictionaries(
     st.sampled_from(("rate_hz", "free_mib", "model", "peak_db")),
