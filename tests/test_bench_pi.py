@@ -11,7 +11,7 @@ from bench.boards import A53, BOARDS
 from bench.operations import Matrix, Work, work
 
 pytest.importorskip("torch", reason="the models to reckon with are made by training")
-from bench.pi import INSTRUCTIONS, Subject, deepspeech, seconds
+from bench.pi import INSTRUCTIONS, Subject, deepspeech, run, seconds
 
 BUNDLED = Path(__file__).parents[1] / "models/stt-en-small.tflite"
 SMALL = Work((Matrix(1000, 1, 16_000), Matrix(3000, 16, 48_000)), 3.125)
@@ -54,6 +54,16 @@ def test_every_board_says_where_its_figures_are_from() -> None:
     """Nobody has to believe them."""
     assert all("github" in board.source or "#" in board.source for board in BOARDS)
     assert A53.slow < A53.quick
+
+
+@pytest.mark.usefixtures("shared")
+def test_all_models_but_the_genuine_one_are_predicted() -> None:
+    """And that one, which is not always there, ends nothing."""
+    tables = {title: rows for title, _, rows in run()}
+    named = {str(row[0]) for row in tables["Operations"]}
+    assert {row[0] for row in tables["PREDICTED real-time factor, one core"]} == (
+        named - {"buddybot, 200 wide"}
+    )
 
 
 def test_instructions_were_counted() -> None:

@@ -1,8 +1,8 @@
 """Gradients in, changed weights out: Muon for the large matrices, AdamW for all else.
 
 Muon makes each update of a matrix orthogonal, so that directions with small gradients learn as fast
-as those with large ones. From the same weights, at the same rate,
-this network's loss per letter was 0.1 lower than with AdamW alone after 450 steps.
+as those with large ones. From the same weights, at the same rate, this network's loss per letter
+was 0.1 lower than with AdamW alone after 450 steps.
 """
 
 from __future__ import annotations
