@@ -25,6 +25,8 @@ EXTRAS = {
     ],
     "train": [
         "torch>=2.9",
+        "ninja>=1.11",
+        "scipy>=1.11",
         "jiwer>=3.0",
         "tqdm>=4.66",
         "matplotlib>=3.8",

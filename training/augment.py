@@ -12,8 +12,18 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
+from scipy import fft
 
-from training.features import HOP, SAMPLE_RATE, WINDOW, dct_matrix, log_mel
+from training.features import (
+    HOP,
+    N_MEL,
+    SAMPLE_RATE,
+    WINDOW,
+    channel_hertz,
+    dct_matrix,
+    log_mel,
+    mel_channel,
+)
 
 Array = npt.NDArray[np.float32]
 Rng = np.random.Generator
@@ -54,6 +64,10 @@ class AugmentConfig:
     """Probability of no silence before."""
     tight_both: float = 0.3
     """Probability of none before and after; as often as that there is only none after."""
+    warp: float = 0.5
+    """Probability of another vocal tract at the same tempo."""
+    warp_range: tuple[float, float] = (0.88, 1.13)
+    """Factors on all frequencies."""
     time_mask_frames: int = 9
     """Longest run of frames blotted out."""
     frames_per_time_mask: int = 120
@@ -69,6 +83,7 @@ class AugmentConfig:
             colour=self.colour * strength,
             noise=self.noise * strength,
             clipping=self.clipping * strength,
+            warp=self.warp * strength,
             time_mask_frames=round(self.time_mask_frames * strength),
             mel_mask=round(self.mel_mask * strength),
         )
@@ -159,27 +174,26 @@ def colour(rng: Rng, audio: Array, impulses: Sequence[Array]) -> Array:
         room = len(impulses) and rng.random() < ROOM_SHARE
         impulse = impulses[int(rng.integers(len(impulses)))] if room else _synthetic_impulse(rng)
     need = len(audio) + (len(impulse) if impulse is not None else 0)
-    # A multiple of 512 keeps the transform's prime factors small.
-    size = -(-need // 512) * 512
-    spectrum = np.fft.rfft(audio, size)
+    size = fft.next_fast_len(need, real=True)
+    spectrum = fft.rfft(audio, size)
     if impulse is not None:
-        spectrum *= np.fft.rfft(impulse, size)
+        spectrum *= fft.rfft(impulse, size)
     octaves = np.log2(np.maximum(_hertz(spectrum.size), 60.0) / 1000.0)
     gain = 10 ** (rng.uniform(-4.0, 4.0) * octaves / 20)
-    return np.fft.irfft(spectrum * gain, size)[: len(audio)].astype(np.float32)
+    return fft.irfft(spectrum * gain, size)[: len(audio)].astype(np.float32)
 
 
 def narrow(rng: Rng, audio: Array) -> Array:
     """Cut off what a telephone or a cheap microphone does not carry."""
-    size = -(-len(audio) // 512) * 512
-    spectrum = np.fft.rfft(audio, size)
+    size = fft.next_fast_len(len(audio), real=True)
+    spectrum = fft.rfft(audio, size)
     hz = _hertz(spectrum.size)
     high = rng.uniform(3300.0, 7000.0) if rng.random() < 0.5 else rng.uniform(3600.0, 4000.0)
     gain = np.clip((high + 300.0 - hz) / 300.0, 0.002, 1.0)
     if rng.random() < 0.5:
         low = rng.uniform(60.0, 350.0)
         gain *= np.clip((hz - low + 50.0) / 50.0, 0.01, 1.0)
-    return np.fft.irfft(spectrum * gain, size)[: len(audio)].astype(np.float32)
+    return fft.irfft(spectrum * gain, size)[: len(audio)].astype(np.float32)
 
 
 def _hertz(bins: int) -> Array:
@@ -224,9 +238,27 @@ def augment(rng: Rng, audio: Array, backdrop: Backdrop, config: AugmentConfig) -
     )
 
 
+def warp_matrix(factor: float) -> Array:
+    """Return the ``[40, 40]`` weights that move every frequency of log mel channels by ``factor``.
+
+    A longer or shorter vocal tract, to a first approximation (Jaitly and Hinton, 2013): formants
+    move, tempo and harmonics' spacing in time do not.
+    """
+    channel = np.arange(N_MEL)
+    source = np.clip(mel_channel(channel_hertz(channel) / factor), 0, N_MEL - 1)
+    left = np.minimum(source.astype(np.int64), N_MEL - 2)
+    share = source - left
+    weights = np.zeros((N_MEL, N_MEL), dtype=np.float32)
+    weights[left, channel] = 1 - share
+    weights[left + 1, channel] = share
+    return weights
+
+
 def masked_mfcc(rng: Rng, audio: Array, config: AugmentConfig) -> Array:
-    """Return features ``[T, 26]`` with stretches of time and bands of mel channels blotted out."""
+    """Return features ``[T, 26]``, perhaps of another vocal tract, with gaps in time and pitch."""
     mel = log_mel(audio)
+    if rng.random() < config.warp:
+        mel = mel @ warp_matrix(rng.uniform(*config.warp_range))
     mean = mel.mean(axis=0)
     for _ in range(2):
         width = int(rng.integers(0, config.mel_mask + 1))

@@ -11,6 +11,7 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
+from scipy import fft
 
 Array = npt.NDArray[np.float32]
 
@@ -37,6 +38,21 @@ def _mel(hz: npt.NDArray[np.float64] | float) -> npt.NDArray[np.float64]:
     return np.asarray(1127.0 * np.log1p(np.asarray(hz) / 700.0))
 
 
+def _spacing() -> float:
+    """Return the mels between the centres of neighbouring channels."""
+    return (float(_mel(HIGH_HZ)) - float(_mel(LOW_HZ))) / (N_MEL + 1)
+
+
+def channel_hertz(channel: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the centres in Hz of mel channels, 0 the lowest; broken numbers lie between."""
+    return 700.0 * np.expm1((_mel(LOW_HZ) + (channel + 1) * _spacing()) / 1127.0)
+
+
+def mel_channel(hz: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the channel whose centre is ``hz``: :func:`channel_hertz` turned round."""
+    return (_mel(hz) - _mel(LOW_HZ)) / _spacing() - 1
+
+
 @cache
 def mel_matrix() -> Array:
     """Return the ``[257, 40]`` weights from spectrum magnitudes to mel channels.
@@ -46,11 +62,9 @@ def mel_matrix() -> Array:
     """
     bins = WINDOW // 2 + 1
     hz_per_bin = 0.5 * SAMPLE_RATE / (bins - 1)
-    low = float(_mel(LOW_HZ))
-    spacing = (float(_mel(HIGH_HZ)) - low) / (N_MEL + 1)
     first = int(1.5 + LOW_HZ / hz_per_bin)
     last = int(HIGH_HZ / hz_per_bin)
-    position = (_mel(np.arange(bins, dtype=np.float64) * hz_per_bin) - low) / spacing
+    position = mel_channel(np.arange(bins, dtype=np.float64) * hz_per_bin) + 1
     weights = np.zeros((bins, N_MEL))
     for bin_ in range(first, last + 1):
         # A bin on a centre belongs to the triangle that ends there, as in the kernel.
@@ -93,7 +107,7 @@ def log_mel(audio: Array) -> Array:
     views = np.lib.stride_tricks.sliding_window_view(audio, WINDOW)[::HOP][:frames]
     for start in range(0, frames, _BLOCK):
         part = views[start : start + _BLOCK]
-        magnitude = np.abs(np.fft.rfft(part * window(), axis=1))
+        magnitude = np.abs(fft.rfft(part * window(), axis=1))
         result[start : start + _BLOCK] = magnitude.astype(np.float32, copy=False) @ mel_matrix()
     np.maximum(result, LOG_FLOOR, out=result)
     return np.log(result, out=result)

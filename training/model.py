@@ -18,6 +18,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from training import recurrence
+
 Array = npt.NDArray[np.float32]
 
 ALPHABET = " abcdefghijklmnopqrstuvwxyz'"
@@ -154,7 +156,7 @@ class DeepSpeech(nn.Module):
         x = self.dropout(self.layer3(self.layer2(self.layer1(x))))
         sequence = x.new_zeros((frames, batch, x.shape[1]))
         sequence[valid] = x
-        sequence, _ = self.lstm(sequence)
+        sequence = recurrence.run(self.lstm, sequence)
         x = self.layer6(self.layer5(self.dropout(sequence[valid])))
         logits = x.new_zeros((frames, batch, x.shape[1]), dtype=torch.float32)
         logits[valid] = x.float()

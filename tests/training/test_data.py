@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
 from tests.training.speaking import WORDS, write_set  # noqa: E402
 from training import augment  # noqa: E402
 from training.data import EpochData, Item, plan_batches, plan_items  # noqa: E402
-from training.features import frame_count  # noqa: E402
+from training.features import SAMPLE_RATE, frame_count, log_mel, mel_channel  # noqa: E402
 from training.prepare import Clip, Corpus, prepare, speech_bounds  # noqa: E402
 
 
@@ -128,6 +128,17 @@ def test_noise_is_added_at_the_ratio_asked_for() -> None:
     for _ in range(6):
         noisy = augment.add_noise(rng, speech, augment.Backdrop([], [], []), (10.0, 10.0))
         assert np.square(noisy - speech).mean() == pytest.approx(0.1, rel=0.05)
+
+
+@pytest.mark.parametrize("factor", [0.88, 1.0, 1.13])
+def test_a_warp_moves_every_frequency_by_its_factor(factor: float) -> None:
+    """The loudest channel of a 1 kHz tone is the one nearest to its new place."""
+    tone = np.sin(2 * np.pi * 1000 * np.arange(8000) / SAMPLE_RATE).astype(np.float32)
+    warped = log_mel(tone) @ augment.warp_matrix(factor)
+    expected = round(float(mel_channel(np.array(1000 * factor))))
+    assert abs(int(warped.mean(axis=0).argmax()) - expected) <= 1
+    if factor == 1.0:
+        np.testing.assert_allclose(warped, log_mel(tone), atol=1e-5)
 
 
 def test_silent_ends_are_found() -> None:
