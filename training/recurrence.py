@@ -12,6 +12,7 @@ import os
 import sys
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 
 import torch
@@ -30,13 +31,20 @@ WIDTH_UNIT = 64
 
 @cache
 def compiled() -> ModuleType | None:
-    """Return the compiled sums, built when first asked for; None where they cannot be built."""
+    """Return the compiled sums, built when first asked for; None where they cannot be built.
+
+    Each process builds its own, in half a minute: in the folder that torch would keep them in, a
+    process that was killed leaves a lock for which all later ones wait.
+    """
     if not torch.cpu.get_capabilities().get("amx_bf16", False):
         return None
     # ninja comes with the extra, beside this interpreter, which need not be on the path.
     os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     try:
-        return cpp_extension.load("stt_recurrence", [str(SOURCE)], extra_cflags=FLAGS)
+        with TemporaryDirectory() as folder:
+            return cpp_extension.load(
+                "stt_recurrence", [str(SOURCE)], extra_cflags=FLAGS, build_directory=folder
+            )
     except (OSError, RuntimeError) as error:
         logger.info("training with torch's own LSTM, which is slower: %s", error)
         return None
