@@ -13,6 +13,8 @@ VERSION = re.search(r'__version__ = "([^"]+)"', (HERE / "stt_service/__init__.py
 EXTRAS = {
     "mic": ["pyaudio>=0.2.14"],
     "plot": ["matplotlib>=3.8"],
+    # Names that people ask for; what these need is in every installation.
+    "scorer": [],
     "web": [],
     "bridges": [],
     "encryption": ["cryptography>=42"],
@@ -36,7 +38,7 @@ EXTRAS = {
     ],
 }
 EXTRAS["all"] = sorted(
-    {need for extra in ("mic", "web", "bridges", "encryption") for need in EXTRAS[extra]}
+    {need for extra in ("mic", "scorer", "web", "bridges", "encryption") for need in EXTRAS[extra]}
 )
 EXTRAS["docs"] = ["mkdocs>=1.6,<2", "mkdocs-material>=9.5"]
 EXTRAS["release"] = [

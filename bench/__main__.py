@@ -42,7 +42,7 @@ def parity(limit: int | None, beam: int) -> None:
 @click.option(
     "--core",
     type=click.Path(exists=True, dir_okay=False),
-    help="Checkpoint whose answers the network of official size gives.",
+    help="Checkpoint or .float16.npz whose answers the network of official size gives.",
 )
 def speed(part: str, core: str | None) -> None:
     """CPU seconds per second of audio, one thread, against deepspeech-tflite 0.9.3."""

@@ -18,7 +18,6 @@ from bench import corpus, rivals
 from bench.corpus import Clip
 from bench.fsg import to_fsg
 from bench.measure import measured
-from bench.pocketsphinx_peer import PocketSphinx
 from stt_service.app import open_engine
 from stt_service.decoder.alphabet import Alphabet
 from stt_service.decoder.phrases import PhraseGrammar, build_grammar
@@ -51,6 +50,12 @@ def ours(engine: Engine, grammar: PhraseGrammar | None = None) -> Transcribe:
         return rivals.heard(engine, options, samples).text
 
     return transcribe
+
+
+def _peer(fsg: str | None = None) -> Transcribe:
+    from bench.pocketsphinx_peer import PocketSphinx  # noqa: PLC0415 -- --no-peer goes without
+
+    return PocketSphinx(fsg).transcribe
 
 
 def score(
@@ -148,7 +153,7 @@ def _compare(
     both = [("stt-service", ours(engine, grammar))]
     if peer:
         fsg = to_fsg(grammar.id, grammar.lexicon, Alphabet(engine.model.labels))
-        both.append(("pocketsphinx", PocketSphinx(fsg).transcribe))
+        both.append(("pocketsphinx", _peer(fsg)))
     for rival, transcribe in both:
         mix = mixer(snr) if snr is not None else lambda samples: samples
         result = score(transcribe, clips, grammar=grammar, noise=mix)
@@ -159,7 +164,7 @@ def _open(name: str, engine: Engine, peer: bool) -> Iterable[tuple[object, ...]]
     clips = corpus.speech(f"test/{name}")
     both = [("stt-service", ours(engine))]
     if peer:
-        both.append(("pocketsphinx", PocketSphinx().transcribe))
+        both.append(("pocketsphinx", _peer()))
     for rival, transcribe in both:
         yield _row(name, "clean", rival, score(transcribe, clips))
 

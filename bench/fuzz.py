@@ -25,7 +25,7 @@ from stt_service.decoder.phrases.library import FOLDER
 from stt_service.errors import SttError
 
 CASE_SECONDS = 90.0
-"""The longest that a case may take; the trial run of a model alone may take 60 s."""
+"""The longest that a case may take; the trial run of a model alone may compute for 60 s."""
 WORKER_BYTES = 3 << 30
 """Private memory of the worker; beyond it, Python raises MemoryError, which is a failure."""
 MOST_FLIPS = 64

@@ -66,8 +66,8 @@ def genuine(rounds_of_clips: int = 1) -> Iterable[Row]:
 def official_size(core: str | None = None) -> Iterable[Row]:
     """Yield rows for 2048 wide, and what the parts cost there.
 
-    Weights are random; with the checkpoint ``core`` the answers are that network's, so that the
-    decoder has real work.
+    Weights are random; with ``core``, a checkpoint or ``.float16.npz`` file, the answers are that
+    network's, so that the decoder has real work.
     """
     audio = [clip.samples() for clip in corpus.speech("test/an4", 10)]
     with tempfile.TemporaryDirectory() as folder:
@@ -79,12 +79,12 @@ def official_size(core: str | None = None) -> Iterable[Row]:
         yield "2048 wide: decoder against whole", *_decoder_share(model, audio)
 
 
-def _folded(checkpoint: str | None) -> dict[str, NDArray[np.float32]] | None:
-    if checkpoint is None:
+def _folded(core: str | None) -> dict[str, NDArray[np.float32]] | None:
+    if core is None:
         return None
-    from training.checkpoint import load_model  # noqa: PLC0415 -- torch only where it is needed
+    from training.weights import read_any  # noqa: PLC0415 -- torch only where it is needed
 
-    return load_model(Path(checkpoint)).folded()
+    return read_any(Path(core)).folded()
 
 
 def _acoustic(model: Path, audio: list[Samples]) -> Row:

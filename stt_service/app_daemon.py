@@ -40,6 +40,8 @@ FIXED_KEYS = ("pause_limit", "callers", "caller_backlog")
 """Likewise, of the section ``listener``."""
 UNHEARD = frozenset({"model", "engine"})
 """Faults because of which nothing was recognised of a source that has ended."""
+UNFIT = UNHEARD | {"settings"}
+"""Faults because of which nothing is recognised, when they are there from the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +152,12 @@ class Daemon:
                 notifier.status(_status(listener))
                 notifier.ready()
                 logger.info("%s", _status(listener))
+                if self._once and _codes(listener) & UNFIT:
+                    return 1  # a script has nobody who would mend it meanwhile
             elif happened.what == "crashed":
                 return 1
             elif self._once:
-                faults = {fault.code for fault in listener.state().faults}
-                return 1 if listener.deaf or faults & UNHEARD else 0
+                return 1 if not listener.state().ready or _codes(listener) & UNHEARD else 0
             elif not listener.deaf:
                 name = listener.state().source
                 listener.report(Fault("source", f"{name} has ended", "Restart to hear it again"))
@@ -203,6 +206,11 @@ def _exclusive(settings: Settings) -> Iterator[str]:
         yield f"port {settings.server.port}"
     if settings.source.name.startswith("microphone"):
         yield settings.source.name.replace(":", " ", 1)
+
+
+def _codes(listener: Listener) -> set[str]:
+    """Return the codes of the faults that there are now."""
+    return {fault.code for fault in listener.state().faults}
 
 
 def _status(listener: Listener) -> str:

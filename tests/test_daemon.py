@@ -60,6 +60,20 @@ def test_a_source_that_no_model_has_heard_is_a_failure_once(daemon, sentence: Pa
     assert "there is no model called gone" in one.errors.read_text()
 
 
+@pytest.mark.parametrize("source", ["wav:{sentence}", "stdin"])
+def test_phrases_without_a_sentence_are_a_failure_once(
+    daemon, sentence: Path, tmp_path: Path, source: str
+) -> None:
+    """At once, however long the source would go on: nobody is there who could mend them."""
+    phrases = tmp_path / "orders.txt"
+    phrases.write_text("# none yet\n")
+    source = source.format(sentence=sentence)
+    one = daemon("--source", source, "--once", "--print", "--phrases", str(phrases))
+    assert one.process.wait(running.PATIENCE) == 1
+    assert one.end() == (1, "")
+    assert "orders.txt has no sentences" in one.log
+
+
 @pytest.mark.slow
 def test_the_utterance_under_way_is_ended_first(daemon, sentence: Path) -> None:
     """SIGTERM in the middle of a sentence that comes through a pipe."""

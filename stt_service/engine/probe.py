@@ -27,7 +27,11 @@ from stt_service.engine.messages import NATIVE_BEGINNINGS
 from stt_service.errors import ModelError, SttError
 
 PROBE_SECONDS = 60
-"""A Raspberry Pi with a slow card reads and runs the largest published model in 15 s."""
+"""Processor time of the child. A Raspberry Pi runs the largest published model in 15 s."""
+PROBE_WAIT_SECONDS = 600
+"""For one that waits without end; a good model on a busy machine needs long, too."""
+PROBE_GRACE_SECONDS = 5
+"""Of processor time until the child is killed, should it ignore the first signal."""
 PROBE_BYTES = 1 << 30
 """Memory of the child, in addition to PROBE_BYTES_PER_BYTE times the file's size."""
 PROBE_BYTES_PER_BYTE = 8
@@ -36,6 +40,7 @@ REASON_CHARACTERS = 300
 """Of the child's last words, as quoted in a message."""
 
 _REMEDY = "Fetch the file again, or take a model of DeepSpeech 0.9 or Coqui STT 1.x"
+_BUSY_REMEDY = "Try again when the machine is less busy, or fetch the file again"
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +94,7 @@ def ensure_runs(
             logger.info("cannot remember that %s runs: %s", path, error)
 
 
-def probe(path: Path, *, seconds: float = PROBE_SECONDS, trial: Trial | None = None) -> None:
+def probe(path: Path, *, seconds: float = PROBE_WAIT_SECONDS, trial: Trial | None = None) -> None:
     """Run the model once in a child process. Raises :exc:`ModelError` unless that goes well."""
     trial = trial or _litert()
     arguments = [str(path.absolute()), *trial.arguments]
@@ -105,12 +110,14 @@ def probe(path: Path, *, seconds: float = PROBE_SECONDS, trial: Trial | None = N
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise ModelError(f"{path} was not run once within {seconds:g} s", _REMEDY) from error
+        raise ModelError(f"{path} was not run once within {seconds:g} s", _BUSY_REMEDY) from error
     except OSError as error:
         raise ModelError(f"{path} could not be tried: {error}") from error
     if done.returncode == 0:
         return
-    if done.returncode < 0:
+    if done.returncode == -signal.SIGXCPU:
+        reason = f"it has not ended after {PROBE_SECONDS} s of processor time"
+    elif done.returncode < 0:
         reason = f"it crashes the library ({signal.Signals(-done.returncode).name})"
     else:
         lines = done.stderr.strip().splitlines()
@@ -128,7 +135,7 @@ def _bound(size: int) -> None:
     # Private memory, not address space: the interpreter's threads reserve much that they never use.
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (PROBE_SECONDS, PROBE_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CPU, (PROBE_SECONDS, PROBE_SECONDS + PROBE_GRACE_SECONDS))
 
 
 def _run_once(path: Path) -> None:

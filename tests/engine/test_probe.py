@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from stt_service.engine import probe as module
-from stt_service.engine.probe import ensure_runs, probe
+from stt_service.engine.probe import Trial, ensure_runs, probe
 from stt_service.errors import ModelError
 
 
@@ -73,6 +73,20 @@ def test_a_model_that_does_not_end_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(module.sys, "executable", str(shell))
     with pytest.raises(ModelError, match=r"bad\.tflite was not run once within 0\.2 s"):
         probe(tmp_path / "bad.tflite", seconds=0.2)
+
+
+def test_a_model_that_computes_without_end_is_an_error(tmp_path, monkeypatch):
+    """What counts is processor time: a busy machine is no reason to refuse a good model."""
+    (tmp_path / "endless.py").write_text(
+        "from stt_service.engine import probe\n"
+        "probe.PROBE_SECONDS = 1\n"
+        "def run():\n"
+        "    while True: pass\n"
+        "probe.child(run, 0)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModelError, match=r"bad\.tflite cannot be run: it has not ended after 60 s"):
+        probe(tmp_path / "bad.tflite", trial=Trial("endless", "endless"))
 
 
 def test_a_missing_model_is_named(tmp_path):
