@@ -30,7 +30,7 @@ if [ ! -e "$ROOT/.complete" ]; then
   mkdir -p "$ROOT/lists/partial" "$ROOT/debs" "$ROOT/site" "$ROOT/etc/apt"
   echo "deb $MIRROR bookworm main" >"$ROOT/etc/apt/sources.list"
   apt() {
-    apt-get -qq -o APT::Architecture=arm64 -o APT::Architectures=arm64 \
+    apt-get -qq -o APT::Sandbox::User=root -o APT::Architecture=arm64 -o APT::Architectures=arm64 \
       -o Dir::State::Lists="$ROOT/lists" -o Dir::Etc::SourceList="$ROOT/etc/apt/sources.list" \
       -o Dir::Etc::SourceParts=/dev/null "$@"
   }
