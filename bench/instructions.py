@@ -43,7 +43,7 @@ def main(  # noqa: PLR0917 -- click calls it by names
     scorer: Path | None,
     model: Path,
 ) -> None:
-    """Print millions of instructions for each second of audio, and those of the start."""
+    """Print millions of instructions for each second of audio."""
     call = [emulator, "-cpu", cpu, "-L", str(root), "-plugin", str(plugin)]
     for name, value in {
         "PYTHONPATH": packages,
@@ -71,10 +71,7 @@ def main(  # noqa: PLR0917 -- click calls it by names
             raise click.ClickException(said)
         counts.append(int(re.findall(r"^instructions (\d+)", said, re.MULTILINE)[-1]))
     each = (counts[1] - counts[0]) / (LONG - SHORT)
-    click.echo(
-        f"{cpu}, beam {beam}: {each / 1e6:.1f} million for each second of audio; "
-        f"{(counts[0] - each * SHORT) / 1e6:.0f} million to start"
-    )
+    click.echo(f"{cpu}, beam {beam}: {each / 1e6:.1f} million")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ trap 'systemctl --no-block poweroff' EXIT
 export DEBIAN_FRONTEND=noninteractive HOME=/root LC_ALL=C.UTF-8
 STATE=/var/lib/stt-service
 RECORDING=$(echo /opt/prove/recording.*)
-LIMIT=${PATIENCE:-60} # seconds that anything may take here, beside other work
+LIMIT=$((60 * ${PATIENCE:-1})) # seconds that anything may take here, beside other work
 
 fail() {
   echo "FAILED: $1"
@@ -33,7 +33,7 @@ as_service() {
 running() { [ "$(property ActiveState)" = active ]; }
 listening() { running && property StatusText | grep -q '^listening'; }
 muted() { property StatusText | grep -q 'muted by proof'; }
-heard() { timeout 30 stt-service watch --json --kinds final >/tmp/heard & sleep 12; kill $! 2>/dev/null; grep -q '"text": *"[a-z]' /tmp/heard; }
+heard() { timeout $((30 * ${PATIENCE:-1})) stt-service watch --json --kinds final >/tmp/heard & sleep $((12 * ${PATIENCE:-1})); kill $! 2>/dev/null; grep -q '"text": *"[a-z]' /tmp/heard; }
 apt() { apt-get -y -qq --no-install-recommends "$@" >/tmp/apt.log 2>&1 </dev/null || { cat /tmp/apt.log; fail "apt-get $*"; }; }
 
 begun=$(date +%s)

@@ -15,7 +15,7 @@ fail() {
 property() { systemctl show --value --property "$1" stt-service; }
 # until_true SECONDS WHAT COMMAND...: wait for it.
 until_true() {
-  limit=$1 what=$2 begun=$(date +%s%N)
+  limit=$(($1 * ${PATIENCE:-1})) what=$2 begun=$(date +%s%N)
   shift 2
   until "$@" >/dev/null 2>&1; do
     [ $(($(date +%s%N) - begun)) -lt "${limit}000000000" ] || fail "$what: not within $limit s"
@@ -26,7 +26,7 @@ until_true() {
 listening() { [ "$(property ActiveState)" = active ] && property StatusText | grep -q '^listening'; }
 anew() { [ "$(property MainPID)" != "$1" ] && [ "$(property MainPID)" != 0 ] && listening; }
 muted() { property StatusText | grep -q 'muted by proof'; }
-heard() { timeout 20 stt-service watch --json --kinds final | grep -m1 -q '"text": *"[a-z]'; }
+heard() { timeout $((20 * ${PATIENCE:-1})) stt-service watch --json --kinds final | grep -m1 -q '"text": *"[a-z]'; }
 logged() { journalctl -b -t stt-service -o cat | grep -q "$1"; }
 
 until_true 60 "boot -> listening" listening

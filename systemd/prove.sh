@@ -20,6 +20,7 @@ PACKAGES=systemd,systemd-sysv,dbus,python3,python3-venv,ca-certificates
 # For the unit of users: a user manager, and a sound server of theirs.
 PACKAGES=$PACKAGES,libpam-systemd,dbus-user-session,pulseaudio,pulseaudio-utils
 LIMIT=${LIMIT:-400} # seconds; it takes two minutes
+PATIENCE=${PATIENCE:-1} # times as long may each step take, on a machine that has other work
 
 [ "$(id -u)" = 0 ] || { echo "prove.sh needs root"; exit 2; }
 for tool in systemd-nspawn "$PYTHON"; do
@@ -85,11 +86,12 @@ rate = 16000
 EOF
 rm -f "$ROOT/etc/stt-service/conf.d/50-proof.toml"
 install -m 755 "$HERE/prove-inside.sh" "$ROOT/opt/prove/inside.sh"
-cat >"$ROOT/etc/systemd/system/proof.service" <<'EOF'
+cat >"$ROOT/etc/systemd/system/proof.service" <<EOF
 [Unit]
 After=stt-service.service
 [Service]
 Type=exec
+Environment=PATIENCE=$PATIENCE
 ExecStart=/opt/prove/inside.sh
 StandardOutput=file:/opt/prove-log/log
 StandardError=inherit

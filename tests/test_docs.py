@@ -65,8 +65,9 @@ COMPLAINTS = """
 no package; illegal instruction; externally-managed; audioop; language model is too big; sample rate
 rubbish; overflowed; unplugged; resource busy; another microphone; level; nothing but silence; ALSA
 hears nothing, by hand; Pi Zero; first or the last word; noise for speech; noise becomes words
-empty or doubled; partial results; confidence is a huge; hot words; never stops; accents; fine-tuning
-hears itself; too slow; memory grows; several clients; cut off; end my audio; other machines; web page
+empty or doubled; partial results; confidence is a huge; hot words; never stops; accents
+fine-tuning; hears itself; too slow; memory grows; several clients; cut off; end my audio
+other machines; web page
 Wyoming; live partials; muted; send my voice; fill the card; get rid of it; owns the microphone
 """
 """What people complain of in programs like this one, each as a word or two of its heading."""
