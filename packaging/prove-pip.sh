@@ -31,6 +31,13 @@ sed -n 's/^Requires-Dist: //p' "$WORK"/wheel/*.dist-info/METADATA | grep -v 'ext
 
 for python in "$@"; do
   version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  # Debian 12 has glibc 2.36: everything, and what that needs in turn, comes as a wheel for it.
+  for machine in x86_64 aarch64; do
+    uv pip compile --quiet --only-binary :all: --python-version "$version" \
+      --python-platform "$machine-manylinux_2_36" --no-header --no-annotate --no-emit-index-url \
+      "$WORK/needs.in" --output-file "$WORK/resolved" >/dev/null
+    echo "ok  Python $version, $machine: $(grep -c == "$WORK/resolved") wheels, none to compile"
+  done
   for which in lowest highest; do
     uv pip compile --quiet --no-deps --only-binary :all: --python-version "$version" \
       --resolution "$which" --no-header --no-annotate --no-emit-index-url \
