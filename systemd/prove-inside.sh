@@ -121,7 +121,7 @@ until_true 30 "the user's unit listens" listening
 as_desk sh -c '/opt/stt-service/bin/python /opt/prove/recorder.py \
   | pacat --raw --format=s16le --rate=16000 --channels=1 --device=room' &
 until_true 30 "what is played in the user's sound server becomes a transcript" heard
-journalctl -b -o cat STT_SERVICE_SCOPE=user -t stt-service | grep -q . || fail "no journal field"
+journalctl -b -o cat _SYSTEMD_USER_UNIT=stt-service.service | grep -q . || fail "no journal"
 pid=$(property MainPID)
 kill -KILL "$pid"
 until_true 30 "the user's unit is back after SIGKILL" anew "$pid"

@@ -27,10 +27,11 @@ for tool in systemd-nspawn "$PYTHON"; do
   command -v "$tool" >/dev/null || { echo "prove.sh needs $tool"; exit 2; }
 done
 
-if [ ! -e "$ROOT/usr/bin/pulseaudio" ]; then
+if [ ! -e "$ROOT/opt/.complete" ]; then
   command -v debootstrap >/dev/null || { echo "prove.sh needs debootstrap"; exit 2; }
-  rm -rf --one-file-system "$ROOT"
+  [ ! -e "$ROOT" ] || { echo "$ROOT is there and not whole: remove it, or name another"; exit 2; }
   debootstrap --variant=minbase --include="$PACKAGES" "$SUITE" "$ROOT" ${MIRROR:+"$MIRROR"} >/dev/null
+  touch "$ROOT/opt/.complete"
 fi
 
 rm -rf "$ROOT/opt/wheels"
@@ -56,7 +57,7 @@ chroot "$ROOT" sh -c 'id desk >/dev/null 2>&1 || useradd --create-home desk'
 install -d "$ROOT/home/desk/.config/pulse" "$ROOT/home/desk/.config/systemd/user" \
   "$ROOT/home/desk/.config/stt-service"
 cp "$HERE"/user/* "$ROOT/home/desk/.config/systemd/user/"
-printf '%s\n' '.include /etc/pulse/default.pa' 'load-module module-null-sink sink_name=room' \
+printf '%s\n' 'load-module module-native-protocol-unix' 'load-module module-null-sink sink_name=room' \
   'set-default-sink room' 'set-default-source room.monitor' >"$ROOT/home/desk/.config/pulse/default.pa"
 printf '[source]\nname = "cmd:parec"\n' >"$ROOT/home/desk/.config/stt-service/config.toml"
 chroot "$ROOT" chown -R desk:desk /home/desk
