@@ -39,6 +39,7 @@ for python in "$@"; do
     echo "ok  Python $version, $machine: $(grep -c == "$WORK/resolved") wheels, none to compile"
   done
   for which in lowest highest; do
+    rm -f "$WORK/constraints" # uv would keep to what stands there
     uv pip compile --quiet --no-deps --only-binary :all: --python-version "$version" \
       --resolution "$which" --no-header --no-annotate --no-emit-index-url \
       "$WORK/needs.in" --output-file "$WORK/constraints" >/dev/null
