@@ -13,7 +13,7 @@
 #   make deb             a Debian package (SUITE=bookworm ARCH=amd64); root
 #   make apt-repo        a signed repository of them (KEY=fingerprint)
 #   make prove-pip       install on the oldest and the newest libraries; make prove-apt: in a Debian
-#   make release-check   all of that, checked: docs/releasing.md
+#   make release-check   all of that, checked: docs/releasing.md, which also tells of the other proofs
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -49,12 +49,18 @@ SUITE ?= bookworm
 ARCH ?= $(shell dpkg --print-architecture 2>/dev/null)
 RELEASE_ENV = PATH="$(abspath $(BIN)):$$PATH" PYTHON=$(abspath $(BIN))/python
 
-.PHONY: docs dist deb apt-repo prove-pip prove-apt release-check
+.PHONY: docs dist check-dist deb apt-repo prove-pip prove-pip-debian prove-apt prove-piuparts
+.PHONY: prove-systemd prove-coldstart count release-check
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 dist: $(VENV)/.release
 	$(RELEASE_ENV) packaging/dist.sh
+
+# What an index asks for.
+check-dist: $(VENV)/.release
+	$(BIN)/twine check --strict dist/stt_service-*
+	$(BIN)/check-wheel-contents dist/stt_service-*.whl
 
 deb: $(VENV)/.release
 	$(RELEASE_ENV) packaging/deb.sh $(SUITE) $(ARCH)
@@ -65,8 +71,25 @@ apt-repo:
 prove-pip: $(VENV)/.release
 	$(RELEASE_ENV) packaging/prove-pip.sh
 
+prove-pip-debian: $(VENV)/.release
+	$(RELEASE_ENV) packaging/prove-pip-debian.sh $(SUITE) $(ARCH)
+
 prove-apt:
 	packaging/prove-apt.sh $(SUITE) $(ARCH)
+
+prove-piuparts:
+	packaging/prove-piuparts.sh $(SUITE)
+
+prove-systemd: $(VENV)/.release
+	$(RELEASE_ENV) systemd/prove.sh
+
+prove-coldstart: $(VENV)/.tools
+	$(BIN)/python -m bench coldstart
+
+# A recording of 12 s: make count RECORDING=speech.wav
+count: $(VENV)/.tools
+	$(RELEASE_ENV) bench/qemu/count.sh $(RECORDING)
+
 
 release-check: $(VENV)/.release $(VENV)/.docs
 	$(RELEASE_ENV) packaging/release-check.sh

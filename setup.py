@@ -133,7 +133,7 @@ setup(
     ],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
     install_requires=[
-        "numpy>=1.26",
+        "numpy>=2.0",
         "ai-edge-litert>=2.3",
         "click>=8.2",
         "fastapi>=0.115.12",

@@ -67,6 +67,22 @@ def startup(clips: int) -> None:
 
 
 @bench.command()
+@click.option("--times", default=5, show_default=True, help="Starts of each kind.")
+@click.option("--boot", is_flag=True, help="Also with nothing cached; root.")
+def coldstart(times: int, *, boot: bool) -> None:
+    """Seconds from the daemon's start until it is ready; fails above 1.5."""
+    from bench.coldstart import HEADER, TooSlowError, run  # noqa: PLC0415
+
+    rows: list[tuple[object, ...]] = []
+    try:
+        rows.extend(run(times, boot=boot))
+    except TooSlowError as error:
+        raise click.ClickException(str(error)) from error
+    finally:
+        _show(HEADER, rows)
+
+
+@bench.command()
 @click.option("--peer/--no-peer", default=True, help="PocketSphinx on the same clips.")
 @click.option("--noise/--no-noise", default=True, help="Coffee orders in noise too.")
 @click.option("--only", multiple=True, help="Sets whose name begins so; all by default.")

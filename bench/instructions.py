@@ -1,5 +1,6 @@
 r"""How many instructions a Raspberry Pi executes for each second of audio, counted by qemu.
 
+    make count RECORDING=SPEECH.wav        # bench/qemu/count.sh, which calls this
     python -m bench.instructions --root PREFIX --packages SITE-PACKAGES --plugin libcount.so \
         --recording SPEECH.wav --cpu cortex-a72 MODEL [--scorer FILE]
 
@@ -26,38 +27,51 @@ GUEST = Path(__file__).parent / "qemu/guest.py"
 @click.option("--packages", required=True, help="Where the guest's Python finds everything.")
 @click.option("--plugin", required=True, type=click.Path(path_type=Path))
 @click.option("--recording", required=True, type=click.Path(path_type=Path))
+@click.option("--emulator", default="qemu-aarch64", show_default=True, help="With plugins.")
 @click.option("--cpu", default="cortex-a72", show_default=True)
+@click.option("--beam", default=100, show_default=True)
 @click.option("--scorer", type=click.Path(path_type=Path))
 @click.argument("model", type=click.Path(path_type=Path))
-def main(
+def main(  # noqa: PLR0917 -- click calls it by names
     root: Path,
     packages: str,
     plugin: Path,
     recording: Path,
+    emulator: str,
     cpu: str,
+    beam: int,
     scorer: Path | None,
     model: Path,
 ) -> None:
     """Print millions of instructions for each second of audio."""
-    emulator = ["qemu-aarch64", "-cpu", cpu, "-L", str(root), "-plugin", str(plugin)]
+    call = [emulator, "-cpu", cpu, "-L", str(root), "-plugin", str(plugin)]
     for name, value in {
         "PYTHONPATH": packages,
         "PYTHONHASHSEED": "0",
         "OPENBLAS_NUM_THREADS": "1",
     }.items():
-        emulator += ["-E", f"{name}={value}"]
-    counts = []
-    for seconds in (SHORT, LONG):
-        guest = [str(GUEST), str(model), str(recording), str(seconds)]
-        done = subprocess.run(
-            [*emulator, str(root / "usr/bin/python3"), *guest, *([str(scorer)] if scorer else [])],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=True,
+        call += ["-E", f"{name}={value}"]
+    running = []
+    for seconds in (SHORT, LONG):  # both at once: they count, and time does not matter
+        guest = [str(GUEST), str(model), str(recording), str(seconds), str(beam)]
+        command = [*call, str(root / "usr/bin/python3"), *guest, *([str(scorer)] if scorer else [])]
+        running.append(
+            subprocess.Popen(
+                command,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+            )
         )
-        counts.append(int(re.findall(r"^instructions (\d+)", done.stderr, re.MULTILINE)[-1]))
-    click.echo(f"{cpu}: {(counts[1] - counts[0]) / (LONG - SHORT) / 1e6:.0f} million")
+    counts = []
+    for one in running:
+        said = one.communicate()[1]
+        if one.returncode:
+            raise click.ClickException(said)
+        counts.append(int(re.findall(r"^instructions (\d+)", said, re.MULTILINE)[-1]))
+    each = (counts[1] - counts[0]) / (LONG - SHORT)
+    click.echo(f"{cpu}, beam {beam}: {each / 1e6:.1f} million")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ ARCH=${2:-$(dpkg --print-architecture)}
 DIST=${DIST:-$HERE/dist}
 RECORDING=${RECORDING:-$HERE/models/demo-1-turn-on-the-kitchen-light.flac}
 LIMIT=${LIMIT:-900} # seconds for all that happens inside
+PATIENCE=${PATIENCE:-1} # times as long may each step take, on a machine that has other work
 need debootstrap apt-ftparchive gpg dpkg-deb
 case $SUITE in bookworm) RELEASE=12 ;; trixie) RELEASE=13 ;; *) exit 2 ;; esac
 DEB=$(echo "$DIST"/stt-service_*+deb"$RELEASE"_"$ARCH".deb)
@@ -74,11 +75,12 @@ if [ "$ARCH" != "$(dpkg --print-architecture)" ]; then
   enter "$ROOT" timeout "$LIMIT" /opt/prove/inside-chroot.sh 2>&1 | tee "$WORK/log"
 else
   need systemd-nspawn
-  cat >"$ROOT/etc/systemd/system/proof.service" <<'END'
+  cat >"$ROOT/etc/systemd/system/proof.service" <<END
 [Unit]
 After=multi-user.target
 [Service]
 Type=exec
+Environment=PATIENCE=$PATIENCE
 ExecStart=/opt/prove/inside.sh
 StandardOutput=file:/opt/prove-log/log
 StandardError=inherit

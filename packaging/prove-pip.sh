@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the wheel of dist/ as a Pi's owner does, on each Python with the lowest and the newest
 # versions of all that it depends on, without a compiler, and transcribes the bundled recordings
-# and, where asked for, runs the quick tests of the sdist against it.
+# and, where asked for, runs the quick tests of the sdist against it. Then once more with pipx.
 #
 #   packaging/prove-pip.sh [PYTHON...]        default: python3.11 python3.13
 #   TESTS=tests packaging/prove-pip.sh        with the tests in these folders, too
@@ -31,7 +31,15 @@ sed -n 's/^Requires-Dist: //p' "$WORK"/wheel/*.dist-info/METADATA | grep -v 'ext
 
 for python in "$@"; do
   version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  # Debian 12 has glibc 2.36: everything, and what that needs in turn, comes as a wheel for it.
+  for machine in x86_64 aarch64; do
+    uv pip compile --quiet --only-binary :all: --python-version "$version" \
+      --python-platform "$machine-manylinux_2_36" --no-header --no-annotate --no-emit-index-url \
+      "$WORK/needs.in" --output-file "$WORK/resolved" >/dev/null
+    echo "ok  Python $version, $machine: $(grep -c == "$WORK/resolved") wheels, none to compile"
+  done
   for which in lowest highest; do
+    rm -f "$WORK/constraints" # uv would keep to what stands there
     uv pip compile --quiet --no-deps --only-binary :all: --python-version "$version" \
       --resolution "$which" --no-header --no-annotate --no-emit-index-url \
       "$WORK/needs.in" --output-file "$WORK/constraints" >/dev/null
@@ -44,6 +52,16 @@ for python in "$@"; do
     (cd "$WORK" && venv/bin/stt-service demo >demo.log 2>&1) || { cat "$WORK/demo.log"; exit 1; }
     echo "ok  Python $version, $which versions: $size MB, $(tail -n 1 "$WORK/demo.log")"
     [ "$size" -le "$LIMIT" ] || { echo "FAILED: more than $LIMIT MB" >&2; exit 1; }
+    if [ "$which" = highest ]; then
+      "$python" -m venv "$WORK/pipx"
+      "$WORK/pipx/bin/pip" install --quiet pipx 2>/dev/null
+      PIPX_HOME=$WORK/pipx/home PIPX_BIN_DIR=$WORK/pipx/own PIPX_DEFAULT_PYTHON=$python \
+        PIP_ONLY_BINARY=:all: "$WORK/pipx/bin/pipx" install --quiet "$WHEEL" >"$WORK/log" 2>&1 \
+        || { cat "$WORK/log"; exit 1; }
+      (cd "$WORK" && pipx/own/stt-service demo >demo.log 2>&1) || { cat "$WORK/demo.log"; exit 1; }
+      echo "ok  Python $version, pipx: $(tail -n 1 "$WORK/demo.log")"
+      rm -rf "$WORK/pipx"
+    fi
     [ -n "$TESTS" ] || continue
     "$WORK/venv/bin/pip" install --quiet --constraint "$WORK/constraints" pytest pytest-randomly \
       pytest-timeout hypothesis jiwer 2>/dev/null

@@ -57,9 +57,16 @@ if [ "$(id -u)" = 0 ]; then
     step ".deb for $pair" packaging/deb.sh "$suite" "$arch"
     step "the same bytes twice" packaging/deb.sh "$suite" "$arch" "$SECOND"
     step "compared" same "$DIST"/*.deb
-    step "lintian" lintian --fail-on error,warning --no-tag-display-limit "$DIST"/*_"$arch".deb
+    step "lintian" lintian --fail-on error,warning --tag-display-limit 0 "$DIST"/*_"$arch".deb
     step "apt install to transcript, upgrade, purge: $pair" packaging/prove-apt.sh "$suite" "$arch"
+    if [ "$arch" = "$(dpkg --print-architecture)" ]; then
+      step "piuparts: $pair" packaging/prove-piuparts.sh "$suite"
+    else
+      step "wheel for $arch" packaging/dist-foreign.sh "$arch"
+    fi
+    step "Debian's pip: $pair" packaging/prove-pip-debian.sh "$suite" "$arch"
   done
+  step "units in a booted Debian" systemd/prove.sh
 else
   echo "--  not root: no .deb, no repository"
 fi

@@ -131,6 +131,8 @@ class Examination:
 
         if self.settings.source.name.startswith(("microphone", "cmd:arecord")):
             yield access.judge_cards(access.read_cards())
+        if self.settings.source.name.startswith(("microphone", "cmd:")):
+            yield access.judge_servers(access.read_servers())
         place, writable = access.read_state(self.settings.paths.state_dir)
         yield access.judge_state(place, writable=writable)
         if self.settings.server.token_file != "none":  # noqa: S105 -- no token

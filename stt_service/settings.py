@@ -223,6 +223,12 @@ class UploadSettings(_Section):
     metered: bool
 
 
+class UpkeepSettings(_Section):
+    """What else is looked after every night."""
+
+    datasets: Names
+
+
 class PathSettings(_Section):
     """Where things lie."""
 
@@ -255,4 +261,5 @@ class Settings(_Section):
     server: ServerSettings
     store: StoreSettings
     upload: UploadSettings
+    upkeep: UpkeepSettings
     paths: PathSettings

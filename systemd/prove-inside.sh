@@ -15,7 +15,7 @@ fail() {
 property() { systemctl show --value --property "$1" stt-service; }
 # until_true SECONDS WHAT COMMAND...: wait for it.
 until_true() {
-  limit=$1 what=$2 begun=$(date +%s%N)
+  limit=$(($1 * ${PATIENCE:-1})) what=$2 begun=$(date +%s%N)
   shift 2
   until "$@" >/dev/null 2>&1; do
     [ $(($(date +%s%N) - begun)) -lt "${limit}000000000" ] || fail "$what: not within $limit s"
@@ -26,7 +26,7 @@ until_true() {
 listening() { [ "$(property ActiveState)" = active ] && property StatusText | grep -q '^listening'; }
 anew() { [ "$(property MainPID)" != "$1" ] && [ "$(property MainPID)" != 0 ] && listening; }
 muted() { property StatusText | grep -q 'muted by proof'; }
-heard() { timeout 20 stt-service watch --json --kinds final | grep -m1 -q '"text": *"[a-z]'; }
+heard() { timeout $((20 * ${PATIENCE:-1})) stt-service watch --json --kinds final | grep -m1 -q '"text": *"[a-z]'; }
 logged() { journalctl -b -t stt-service -o cat | grep -q "$1"; }
 
 until_true 60 "boot -> listening" listening
@@ -78,6 +78,12 @@ muted || fail "the mute is lost after SIGKILL"
 stt-service unmute || fail "unmute"
 until_true 30 "unmuted, it hears again" heard
 
+systemctl is-active --quiet stt-service-upkeep.timer || fail "the nightly timer does not wait"
+systemctl start stt-service-upkeep \
+  || fail "the upkeep: $(journalctl -b -t stt-service-upkeep -o cat | tail -n 5)"
+journalctl -b -o cat -t stt-service-upkeep | grep -q '^store: ' || fail "the upkeep said nothing"
+echo "ok  the nightly upkeep runs, and its timer waits"
+
 pid=$(property MainPID)
 awk '/^VmHWM|^Threads/ { printf "%s %s %s; ", $1, $2, $3 } END { print "" }' "/proc/$pid/status"
 if journalctl -b -o cat | grep -q 'does not support BPF'; then
@@ -98,4 +104,27 @@ systemctl start stt-service >/dev/null 2>&1
 gave_up() { [ "$(property ActiveState)" = failed ] && [ "$(property NRestarts)" -ge 5 ]; }
 until_true 60 "settings with mistakes: it gives up after six starts" gave_up
 logged 'nonsense' || fail "the log does not name the mistake"
+systemctl stop stt-service
+
+# The unit for users: a manager of theirs, with their sound server.
+rm /etc/stt-service/conf.d/*-proof.toml
+loginctl enable-linger desk || fail "no user manager"
+DESK=/run/user/$(id -u desk)
+as_desk() { runuser -u desk -- env XDG_RUNTIME_DIR="$DESK" HOME=/home/desk "$@"; }
+until_true 30 "a user manager starts" as_desk systemctl --user is-active default.target
+as_desk systemctl --user --quiet is-active pulseaudio.socket || fail "no sound server to detect"
+echo "ok  systemctl --user is-active pulseaudio.socket tells of the sound server"
+property() { as_desk systemctl --user show --value --property "$1" stt-service; }
+as_desk systemctl --user --quiet enable --now stt-service stt-service-upkeep.timer \
+  || fail "the user's unit"
+until_true 30 "the user's unit listens" listening
+as_desk sh -c '/opt/stt-service/bin/python /opt/prove/recorder.py \
+  | pacat --raw --format=s16le --rate=16000 --channels=1 --device=room' &
+until_true 30 "what is played in the user's sound server becomes a transcript" heard
+journalctl -b -o cat _SYSTEMD_USER_UNIT=stt-service.service | grep -q . || fail "no journal"
+pid=$(property MainPID)
+kill -KILL "$pid"
+until_true 30 "the user's unit is back after SIGKILL" anew "$pid"
+as_desk systemctl --user start stt-service-upkeep || fail "the user's upkeep"
+echo "ok  the user's nightly upkeep runs"
 echo PROVEN

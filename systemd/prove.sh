@@ -1,7 +1,8 @@
 #!/bin/sh
 # Boots a Debian with systemd as process 1 and proves there what the units promise: it listens
 # after the boot, is back after SIGKILL and a hang, reloads, and keeps its mute over restarts and
-# upgrades. A recording in a loop plays the microphone. There is no network inside.
+# upgrades; the nightly upkeep runs; somebody who is logged in and has a sound server is heard by the
+# unit for users. A recording in a loop plays the microphone. There is no network inside.
 #
 #   sudo systemd/prove.sh [FOLDER]
 #
@@ -16,16 +17,21 @@ ROOT=${1:-/var/tmp/stt-service-prove}
 PYTHON=${PYTHON:-python3}
 SUITE=${SUITE:-bookworm}
 PACKAGES=systemd,systemd-sysv,dbus,python3,python3-venv,ca-certificates
-LIMIT=400 # seconds; it takes two minutes
+# For the unit of users: a user manager, and a sound server of theirs.
+PACKAGES=$PACKAGES,libpam-systemd,dbus-user-session,pulseaudio,pulseaudio-utils
+LIMIT=${LIMIT:-400} # seconds; it takes two minutes
+PATIENCE=${PATIENCE:-1} # times as long may each step take, on a machine that has other work
 
 [ "$(id -u)" = 0 ] || { echo "prove.sh needs root"; exit 2; }
 for tool in systemd-nspawn "$PYTHON"; do
   command -v "$tool" >/dev/null || { echo "prove.sh needs $tool"; exit 2; }
 done
 
-if [ ! -e "$ROOT/lib/systemd/systemd" ]; then
+if [ ! -e "$ROOT/opt/.complete" ]; then
   command -v debootstrap >/dev/null || { echo "prove.sh needs debootstrap"; exit 2; }
-  debootstrap --variant=minbase --include="$PACKAGES" "$SUITE" "$ROOT" >/dev/null
+  [ ! -e "$ROOT" ] || { echo "$ROOT is there and not whole: remove it, or name another"; exit 2; }
+  debootstrap --variant=minbase --include="$PACKAGES" "$SUITE" "$ROOT" ${MIRROR:+"$MIRROR"} >/dev/null
+  touch "$ROOT/opt/.complete"
 fi
 
 rm -rf "$ROOT/opt/wheels"
@@ -41,10 +47,20 @@ chroot "$ROOT" sh -c '/opt/stt-service/bin/pip install --quiet /opt/wheels/*.whl
 
 # As docs/systemd.md tells it.
 ln -sf /opt/stt-service/bin/stt-service "$ROOT/usr/local/bin/stt-service"
-cp "$HERE/stt-service.service" "$ROOT/etc/systemd/system/"
+cp "$HERE/stt-service.service" "$HERE"/stt-service-upkeep.* "$ROOT/etc/systemd/system/"
 mkdir -p "$ROOT/etc/sysusers.d" "$ROOT/etc/stt-service/conf.d"
 cp "$HERE/stt-service.sysusers.conf" "$ROOT/etc/sysusers.d/stt-service.conf"
-systemctl --quiet --root="$ROOT" enable stt-service.service
+systemctl --quiet --root="$ROOT" enable stt-service.service stt-service-upkeep.timer
+
+# Somebody with a desktop's sound server, and a room that is no device: what is played is heard.
+chroot "$ROOT" sh -c 'id desk >/dev/null 2>&1 || useradd --create-home desk'
+install -d "$ROOT/home/desk/.config/pulse" "$ROOT/home/desk/.config/systemd/user" \
+  "$ROOT/home/desk/.config/stt-service"
+cp "$HERE"/user/* "$ROOT/home/desk/.config/systemd/user/"
+printf '%s\n' 'load-module module-native-protocol-unix' 'load-module module-null-sink sink_name=room' \
+  'set-default-sink room' 'set-default-source room.monitor' >"$ROOT/home/desk/.config/pulse/default.pa"
+printf '[source]\nname = "cmd:parec"\n' >"$ROOT/home/desk/.config/stt-service/config.toml"
+chroot "$ROOT" chown -R desk:desk /home/desk
 
 # The proof's own: a microphone that says four sentences for ever, and the checks.
 cat >"$ROOT/opt/prove/recorder.py" <<'EOF'
@@ -71,11 +87,12 @@ rate = 16000
 EOF
 rm -f "$ROOT/etc/stt-service/conf.d/50-proof.toml"
 install -m 755 "$HERE/prove-inside.sh" "$ROOT/opt/prove/inside.sh"
-cat >"$ROOT/etc/systemd/system/proof.service" <<'EOF'
+cat >"$ROOT/etc/systemd/system/proof.service" <<EOF
 [Unit]
 After=stt-service.service
 [Service]
 Type=exec
+Environment=PATIENCE=$PATIENCE
 ExecStart=/opt/prove/inside.sh
 StandardOutput=file:/opt/prove-log/log
 StandardError=inherit

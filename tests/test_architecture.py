@@ -53,6 +53,7 @@ LAYERS = (
         "app_listener",
         "app_setup",
         "app_store",
+        "app_upkeep",
         "app_upload",
     },
     {"cli", "start", "__main__"},

@@ -61,6 +61,27 @@ def test_commands_and_options_are_described(name: str, command: click.Command) -
     assert command.help
 
 
+COMPLAINTS = """
+no package; illegal instruction; externally-managed; audioop; language model is too big; sample rate
+rubbish; overflowed; unplugged; resource busy; another microphone; level; nothing but silence; ALSA
+hears nothing, by hand; Pi Zero; first or the last word; noise for speech; noise becomes words
+empty or doubled; partial results; confidence is a huge; hot words; never stops; accents
+fine-tuning; hears itself; too slow; memory grows; several clients; cut off; end my audio
+other machines; web page
+Wyoming; live partials; muted; send my voice; fill the card; get rid of it; owns the microphone
+"""
+"""What people complain of in programs like this one, each as a word or two of its heading."""
+
+
+def test_each_complaint_is_answered() -> None:
+    """By symptom, in a section of its own with something in it."""
+    page = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^##+ (.+)\n\n(?!#)(.{40,})", page, re.MULTILINE)
+    headings = [heading.lower() for heading, _ in sections]
+    wanted = [one for line in COMPLAINTS.split("\n") for one in line.lower().split("; ") if one]
+    assert [one for one in wanted if not any(one in heading for heading in headings)] == []
+
+
 def test_settings_are_described() -> None:
     """Each key stands in the table, has a comment in default.toml, and no other key is named."""
     raw = (ROOT / "stt_service/default.toml").read_text(encoding="utf-8")

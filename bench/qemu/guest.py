@@ -1,6 +1,6 @@
 """What runs within the emulator: so many seconds of a recording, recognised once.
 
-python guest.py MODEL RECORDING SECONDS [SCORER]
+python guest.py MODEL RECORDING SECONDS BEAM [SCORER]
 """
 
 from __future__ import annotations
@@ -16,17 +16,15 @@ from stt_service.decoder.search import Decoder
 from stt_service.engine.acoustic import AcousticModel
 from stt_service.engine.graph import read_graph
 
-BEAM = 100
 
-
-def recognise(model: Path, recording: Path, seconds: int, scorer: Path | None) -> None:
+def recognise(model: Path, recording: Path, seconds: int, beam: int, scorer: Path | None) -> None:
     """Run features, network and search; the recording is mono, 16 bits, 16 kHz."""
     with wave.open(str(recording)) as file:
         samples = np.frombuffer(file.readframes(seconds * file.getframerate()), np.int16)
     info = read_graph(model)
     rows = AcousticModel(model, threads=1).probabilities(samples)
     language = open_scorer(scorer, info.alphabet) if scorer else None
-    stream = Decoder(info.alphabet, scorer=language, frame_step=info.frame_step).stream(BEAM)
+    stream = Decoder(info.alphabet, scorer=language, frame_step=info.frame_step).stream(beam)
     stream.advance(rows)
     stream.finish(seconds)
 
@@ -36,5 +34,6 @@ if __name__ == "__main__":
         Path(sys.argv[1]),
         Path(sys.argv[2]),
         int(sys.argv[3]),
-        Path(sys.argv[4]) if len(sys.argv) > 4 else None,
+        int(sys.argv[4]),
+        Path(sys.argv[5]) if len(sys.argv) > 5 else None,
     )

@@ -50,6 +50,7 @@ COMMANDS = {
     "transcribe": ("stt_service.cli.transcribe:transcribe", "Turn recordings into text."),
     "tune": ("stt_service.cli.tune:tune", "Show how settings cut recordings into utterances."),
     "unmute": ("stt_service.cli.control:unmute", "Make the daemon listen again."),
+    "upkeep": ("stt_service.cli.upkeep:upkeep", "Do what is due every night."),
     "utterances": (
         "stt_service.cli.utterances:utterances_group",
         "See, hear, delete what is kept.",

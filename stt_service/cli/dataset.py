@@ -16,7 +16,7 @@ from stt_service.cli.common import Commands, counted
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from stt_service.collector.dataset_manifest import Layout, Revocation
+    from stt_service.collector.dataset_manifest import Layout
 
 DATABASE = click.option(
     "--database",
@@ -176,12 +176,13 @@ def refresh(*, folder: Path, origin: str | None, days: int) -> None:
     """Take out what was withdrawn since, and set the next refresh-by date."""
     from stt_service.collector.dataset_manifest import read  # noqa: PLC0415
     from stt_service.collector.dataset_refresh import refresh, since  # noqa: PLC0415
+    from stt_service.collector.dataset_remote import withdrawn  # noqa: PLC0415
 
     manifest = read(folder)
     clips = sum(one.clips for one in manifest.splits.values())
-    withdrawn = _withdrawn(origin or manifest.collector, since(manifest))
+    told = withdrawn(origin or manifest.collector, since(manifest))
     with _progress("refreshing", clips) as advance:
-        gone = refresh(folder, withdrawn, days=days, advance=advance)
+        gone = refresh(folder, told, days=days, advance=advance)
     until = read(folder).refresh_by
     click.echo(f"{counted(gone, 'clips', 'were')} taken out; {folder} is good until {until}")
 
@@ -207,18 +208,3 @@ def stats(*, database: str, as_json: bool) -> None:
         )
     if not found:
         click.echo("nothing was received yet")
-
-
-def _withdrawn(origin: str | None, after: int) -> Iterator[Revocation]:
-    """Return what was withdrawn, as a collector or a newer copy says."""
-    from stt_service.collector.dataset_manifest import is_export, revocations  # noqa: PLC0415
-    from stt_service.collector.dataset_remote import fetch  # noqa: PLC0415
-    from stt_service.errors import DatasetError  # noqa: PLC0415
-
-    if origin is None:
-        raise DatasetError(
-            "this dataset names no collector", "Say --from with its address, or a newer copy"
-        )
-    if is_export(Path(origin)):
-        return (one for one in revocations(Path(origin)) if one.number > after)
-    return fetch(origin, after)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import httpx
 from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
-from stt_service.collector.dataset_manifest import MAX_REVOCATIONS, Revocation
+from stt_service.collector.dataset_manifest import (
+    MAX_REVOCATIONS,
+    Revocation,
+    is_export,
+    revocations,
+)
 from stt_service.errors import DatasetError
 
 PATH = "/v1/revocations"
@@ -32,6 +38,20 @@ class _Line(BaseModel):
 class _Page(BaseModel):
     revocations: list[_Line]
     next: int = Field(ge=0)
+
+
+def withdrawn(origin: str | None, after: int) -> Iterator[Revocation]:
+    """Return what was withdrawn after a number, as a collector or a newer copy says.
+
+    Raises :exc:`DatasetError`.
+    """
+    if origin is None:
+        raise DatasetError(
+            "this dataset names no collector", "Say --from with its address, or a newer copy"
+        )
+    if is_export(Path(origin)):
+        return (one for one in revocations(Path(origin)) if one.number > after)
+    return fetch(origin, after)
 
 
 def fetch(

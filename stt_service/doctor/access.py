@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stt_service.doctor.api import Finding
-from stt_service.doctor.reading import existing
+from stt_service.doctor.reading import existing, read_text
 
 MAX_NODES = 256
 """Devices looked at; ALSA has at most 32 cards."""
+SOUND_SERVERS = {"pipewire": "PipeWire", "pulseaudio": "PulseAudio"}
+"""Names of processes, and what people call them."""
+FIRST_PERSON = 1000
+"""User id from which on people begin; those below are the system's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,53 @@ def judge_cards(found: Cards) -> Finding:
     if not found.nodes:
         return Finding("permissions", "ok", "fine", "there is no sound card to open", "", facts)
     text = f"{found.usable} of {found.nodes} capture devices may be opened"
+    return Finding("permissions", "ok", "fine", text, "", facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Sound servers that run here: they hold the microphones for whoever is logged in."""
+
+    own: str | None
+    """Of this user."""
+    others: str | None
+    """Of somebody else."""
+
+
+def read_servers(root: Path = Path("/"), user: int | None = None) -> Servers:
+    """Look for their processes. Where processes of others are hidden, none of theirs is seen."""
+    me = os.getuid() if user is None else user
+    own = others = None
+    for process in root.glob("proc/[0-9]*"):
+        name = SOUND_SERVERS.get((read_text(process / "comm") or "").strip())
+        if name is None:
+            continue
+        try:
+            owner = process.stat().st_uid
+        except OSError:
+            continue  # it has just ended
+        if owner == me:
+            own = name
+        elif owner >= FIRST_PERSON:
+            others = name
+    return Servers(own, others)
+
+
+def judge_servers(found: Servers, user: int | None = None) -> Finding:
+    """Say whose the microphones are: a service of the system's gets at none that a server holds."""
+    me = os.getuid() if user is None else user
+    facts = {"sound_server": found.own is not None, "sound_server_of_others": bool(found.others)}
+    if found.own is None and found.others is not None and me < FIRST_PERSON:
+        return Finding(
+            "permissions",
+            "warn",
+            "sound-elsewhere",
+            f"{found.others} holds the microphones for somebody who is logged in",
+            "Run the service as that user: sudo systemctl disable --now stt-service; then, without "
+            "sudo, systemctl --user enable --now stt-service; see docs/systemd.md",
+            facts,
+        )
+    text = "no sound server runs: ALSA alone" if found.own is None else f"{found.own} runs for you"
     return Finding("permissions", "ok", "fine", text, "", facts)
 
 

@@ -75,6 +75,7 @@ CODES = frozenset(
         "port-untold",
         "sound-forbidden",
         "login-again",
+        "sound-elsewhere",
         "state-unwritable",
         "microphone-lost",
         "microphone-busy",

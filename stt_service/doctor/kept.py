@@ -166,7 +166,8 @@ def judge_queue(kept: Kept | None) -> Finding:
             "warn",
             "queue-waiting",
             f"{waiting} deletions elsewhere are not confirmed yet",
-            "They are asked for until confirmed: is the collection still reachable?",
+            "They are asked for until confirmed: is the collection still reachable? The system's "
+            "service has no way out to the network until it is given one: docs/systemd.md",
             facts,
         )
     text = f"{waiting} deletions elsewhere wait" if waiting else "nothing waits"

@@ -110,11 +110,12 @@ def judge_heard(heard: Heard) -> Finding:
             facts,
         )
     if heard.overflows:
+        often = "once" if heard.overflows == 1 else f"{heard.overflows} times"
         return Finding(
             "microphone",
             "warn",
             "microphone-overflow",
-            f"{text}; audio was lost {heard.overflows} times",
+            f"{text}; audio was lost {often}",
             "The machine does not keep up: `top`; and see docs/troubleshooting.md",
             facts,
         )

@@ -138,6 +138,12 @@ def delete(connection: sqlite3.Connection, column: Literal["id", "actor"], value
     return [row[0] for row in connection.execute(query, (value,)).fetchall()]
 
 
+def outdated(connection: sqlite3.Connection, before: float) -> list[str]:
+    """Delete rows that were saved before a time; return their ids."""
+    query = "DELETE FROM utterances WHERE saved < ? RETURNING id"
+    return [row[0] for row in connection.execute(query, (before,)).fetchall()]
+
+
 def evict(connection: sqlite3.Connection, room: int) -> list[str]:
     """Delete rows, oldest first and corrected ones last, until ``room`` bytes hold the rest."""
     used = int(connection.execute("SELECT total(bytes) FROM utterances").fetchone()[0])

@@ -41,6 +41,7 @@ from stt_service.store.rows import (
     exists,
     insert,
     kept_rows,
+    outdated,
     page_of,
     sealed,
     sums,
@@ -298,14 +299,13 @@ class Utterances:
         return len(gone)
 
     def tidy(self) -> int:
-        """Delete what is older than the quota allows, and what crashes have left.
+        """Delete what is older or more than the quota allows, and what crashes have left.
 
-        Returns how many utterances were too old. Raises :exc:`StoreError`.
+        Returns how many utterances that were. Raises :exc:`StoreError`.
         """
         oldest = self._clock() - self._quota.days * DAY
         with self._database.writing() as connection:
-            query = "DELETE FROM utterances WHERE saved < ? RETURNING id"
-            gone = [row[0] for row in connection.execute(query, (oldest,)).fetchall()]
+            gone = outdated(connection, oldest) + evict(connection, self._quota.bytes)
         self._remove_left_over()
         if gone:
             self._database.forget()

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from stt_service.doctor.access import Cards, judge_cards, judge_state, read_cards, read_state
+from stt_service.doctor.access import (
+    Cards,
+    Servers,
+    judge_cards,
+    judge_servers,
+    judge_state,
+    read_cards,
+    read_servers,
+    read_state,
+)
 
 
 @pytest.fixture
@@ -64,3 +73,35 @@ def test_a_file_in_the_place_of_the_folder_cannot_be_written_into(tmp_path: Path
     file = tmp_path / "state"
     file.touch(mode=0o600)
     assert read_state(file / "below") == (file, False)
+
+
+def test_a_sound_server_is_found_by_its_process(tmp_path: Path) -> None:
+    """Whose it is, its owner tells; other programs do not matter."""
+    for number, name in enumerate(("bash", "pipewire", "pipewire-pulse"), 100):
+        folder = tmp_path / f"proc/{number}"
+        folder.mkdir(parents=True)
+        (folder / "comm").write_text(f"{name}\n")
+    me = os.getuid()
+    assert read_servers(tmp_path, me) == Servers("PipeWire", None)
+    for folder in tmp_path.glob("proc/*"):
+        if me == 0:
+            os.chown(folder, 1000, 1000)
+    other = 0 if me else 1
+    assert read_servers(tmp_path, other).own is None
+
+
+@pytest.mark.parametrize(
+    ("found", "user", "code"),
+    [
+        (Servers(None, "PipeWire"), 999, "sound-elsewhere"),
+        (Servers(None, "PulseAudio"), 0, "sound-elsewhere"),
+        (Servers("PipeWire", "PipeWire"), 999, "fine"),
+        (Servers(None, "PipeWire"), 1001, "fine"),
+        (Servers(None, None), 999, "fine"),
+    ],
+)
+def test_a_service_beside_a_desktop_is_told_of(found: Servers, user: int, code: str) -> None:
+    """The system's alone: people have a sound server of their own, or none."""
+    finding = judge_servers(found, user)
+    assert finding.code == code
+    assert ("systemctl --user" in finding.remedy) == (code != "fine")

@@ -22,9 +22,15 @@ EXPLAINED = {"chroots.sh": ". packaging/chroots.sh"}
 
 
 def needs() -> list[Requirement]:
-    """Return what setup.py asks for."""
+    """Return what setup.py asks for, with the extras that the package of Debian has inside."""
     text = (ROOT / "setup.py").read_text(encoding="utf-8")
     listed = text.partition("install_requires=[")[2].partition("\n    ]")[0]
+    inside = re.search(r"for extra in \(([^)]+)\) for need", text)
+    assert inside is not None
+    for extra in re.findall(r'"(\w+)"', inside[1]):
+        found = re.search(rf'^    "{extra}": \[(.*?)\],$', text, re.MULTILINE | re.DOTALL)
+        assert found is not None, extra
+        listed += found[1]
     return [Requirement(found) for found in re.findall(r'"([^"]+)"', listed)]
 
 

@@ -163,6 +163,19 @@ def test_utterances_grow_old(database: Database, consent: Consent) -> None:
     assert len(files(database)) == 1
 
 
+def test_a_lowered_quota_counts_without_a_new_utterance(
+    database: Database, consent: Consent
+) -> None:
+    """Tidying makes the room that saving would make."""
+    size = len(sound(0))
+    utterances = Utterances(database, Quota(1 << 30, 365.0, 0))
+    kept = [save(utterances, consent, seed, str(seed)) for seed in range(3)]
+    utterances.label(kept[0], "zero")
+    assert Utterances(database, Quota(2 * size + size // 2, 365.0, 0)).tidy() == 1
+    assert [one.text for one in utterances.listing()] == ["0", "2"]
+    assert len(files(database)) == 2
+
+
 # -- opening
 
 
