@@ -31,7 +31,7 @@ KILLS = int(os.environ.get("STT_TEST_KILLS", "4"))
 """Of the storm; more of them is a longer test, and no other one."""
 SENDERS = 3
 SOUNDS = [flac(0.2, seed) for seed in range(8)]
-GIVE_UP_SECONDS = 300.0
+GIVE_UP_SECONDS = 900.0
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
