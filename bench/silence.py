@@ -38,7 +38,9 @@ CALLS += "renameat,renameat2,link,linkat,memfd_create,sendfile,copy_file_range,s
 CALLS += "process_vm_writev"
 WRITTEN_BYTES = 4096
 """That the daemon may write into files of its own: locks, whether it is muted."""
-MADE_UP = ("/proc", "/sys", "/dev/pts", "/dev/mqueue")
+MADE_UP = ("proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2", "debugfs", "tracefs")
+"""File systems that the kernel makes up as it is asked, wherever they are mounted: some of their
+files have no end."""
 NO_FILES = ("/dev/", "/proc/", "/memfd:")
 """What has a path and is no file: the last is memory that only its process has."""
 WINDOW = 32
@@ -187,7 +189,7 @@ def judge(lines: Iterable[str]) -> tuple[dict[str, int], tuple[str, ...]]:
 
 def _changed(places: Iterable[Path], since: float) -> Iterator[Path]:
     """Yield all files in these places that have changed, but for what the kernel makes up."""
-    left = list(places)
+    left, made_up = list(places), _made_up()
     while left:
         try:
             found = list(os.scandir(left.pop()))
@@ -196,12 +198,19 @@ def _changed(places: Iterable[Path], since: float) -> Iterator[Path]:
         for one in found:
             try:
                 if one.is_dir(follow_symlinks=False):
-                    if one.path not in MADE_UP:
+                    if one.path not in made_up:
                         left.append(Path(one.path))
                 elif one.is_file(follow_symlinks=False) and one.stat().st_mtime >= since:
                     yield Path(one.path)
             except OSError:
                 continue
+
+
+def _made_up() -> set[str]:
+    """Return where file systems are mounted that hold no files of anybody's."""
+    lines = Path("/proc/self/mounts").read_text().splitlines()
+    mounts = (line.split()[1:3] for line in lines)
+    return {place for place, kind in mounts if kind in MADE_UP}
 
 
 class Sought:
