@@ -98,11 +98,12 @@ def accuracy(peer: bool, noise: bool, only: tuple[str, ...]) -> None:
 @click.option("--workers", default=4, show_default=True)
 @click.option("--clients", default=16, show_default=True, help="Devices that send at once.")
 @click.option("--seconds", default=30.0, show_default=True)
-def collector(database: str, workers: int, clients: int, seconds: float) -> None:
-    """How many utterances a collector receives, and how soon it acknowledges them."""
+@click.option("--utterances", default=0, help="So many instead, however long that takes.")
+def collector(database: str, workers: int, clients: int, seconds: float, utterances: int) -> None:
+    """How many utterances a collector receives, how soon it acknowledges them, its memory."""
     from bench.collecting import HEADER, run  # noqa: PLC0415 -- needs the extra
 
-    _show(HEADER, run(database, workers, clients, seconds))
+    _show(HEADER, run(database, workers, clients, seconds, utterances))
 
 
 @bench.command()

@@ -10,6 +10,7 @@ import hashlib
 import http.client
 import io
 import json
+import math
 import multiprocessing
 import os
 import re
@@ -32,40 +33,52 @@ from numpy.typing import NDArray
 
 from stt_service.app import data_dir
 from stt_service.collector.serve import known_texts
+from tests.ports import free_port
 
 HEADER = ("what", "value")
 SECONDS = 5
 RATE = 16_000
 BITS = 4
-START_SECONDS = 60.0
+START_SECONDS = 300.0
 ANSWER_SECONDS = 60.0
 BOUNDARY = "utterance"
 MOST_PER_SECOND = 300
 """Utterances that are made ready for each second; when they are used up, the clock stops."""
+FEW = 32
+"""Sounds of each device where it is memory that counts, and not time."""
+LOOKS = 8
+LOOK_SECONDS = 0.2
 MAX_ANSWER = 65_536
 """Bytes; an answer has a few hundred."""
 
 Row = tuple[object, ...]
 
 
-def run(database: str, workers: int, clients: int, seconds: float) -> Iterable[Row]:
-    """Yield rows as :data:`HEADER` names them; ``database`` is a URL, or empty for SQLite."""
-    each = int(seconds * MOST_PER_SECOND / clients)
+def run(
+    database: str, workers: int, clients: int, seconds: float, utterances: int = 0
+) -> Iterable[Row]:
+    """Yield rows as :data:`HEADER` names them; ``database`` is a URL, or empty for SQLite.
+
+    With ``utterances`` so many are sent, however long it takes: that is about memory.
+    """
+    each = utterances and min(FEW, utterances // clients)
+    each = each or int(seconds * MOST_PER_SECOND / clients)
     with multiprocessing.Pool() as pool:
         sounds = pool.starmap(encoded, ((seed, each) for seed in range(clients)))
     with tempfile.TemporaryDirectory() as folder:
         url = database or f"sqlite:///{folder}/collector.db"
         with served(url, Path(folder) / "objects", workers) as (port, process):
-            senders = [Sender(port, sound) for sound in sounds]
+            senders = [Sender(port, sound, utterances // clients) for sound in sounds]
             for sender in senders:
                 sender.join()
             before, began = _spent(process), time.perf_counter()
+            end = math.inf if utterances else began + seconds
             threads = [
-                threading.Thread(target=sender.send_until, args=(began + seconds,))
-                for sender in senders
+                threading.Thread(target=sender.send_until, args=(end,)) for sender in senders
             ]
             for thread in threads:
                 thread.start()
+            memory = [(0, before["memory"]), *_watched(process, senders, threads, utterances)]
             for thread in threads:
                 thread.join()
             wall, after = time.perf_counter() - began, _spent(process)
@@ -76,17 +89,29 @@ def run(database: str, workers: int, clients: int, seconds: float) -> Iterable[R
     yield "acknowledged after ms, 99 %", f"{1000 * took[int(count * 0.99)]:.0f}"
     for who in ("collector", "database", "senders"):
         yield f"CPU ms for one: {who}", f"{1000 * (after[who] - before[who]) / count:.2f}"
-    memory = f"{before['memory']:.0f}, {after['memory']:.0f}"
-    yield f"memory of all processes MiB, before and after {count}", memory
+    memory.append((count, after["memory"]))
+    for sent, found in memory:
+        yield f"memory of all processes MiB, after {sent}", f"{found:.0f}"
     yield "not acknowledged", sum(sender.refused for sender in senders)
+
+
+def _watched(
+    process: int, senders: list[Sender], threads: list[threading.Thread], utterances: int
+) -> Iterator[tuple[int, float]]:
+    """Yield memory after each eighth of what is sent."""
+    goal = utterances // LOOKS
+    while utterances and any(thread.is_alive() for thread in threads):
+        sent = sum(len(sender.took) for sender in senders)
+        if sent >= goal:
+            goal += utterances // LOOKS
+            yield sent, _spent(process)["memory"]
+        time.sleep(LOOK_SECONDS)
 
 
 @contextmanager
 def served(url: str, objects: Path, workers: int) -> Iterator[tuple[int, int]]:
     """Run a collector for as long as the block lasts; lend its port and its process id."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "stt_service", "collector", "run"]
     command += ["--database", url, "--objects", str(objects), "--bits", str(BITS)]
     command += ["--port", str(port), "--workers", str(workers), "--per-day", "1000000"]
@@ -114,10 +139,12 @@ def _await(port: int) -> None:
 class Sender:
     """One device. Owned by its thread."""
 
-    def __init__(self, port: int, sounds: Sequence[bytes]) -> None:
+    def __init__(self, port: int, sounds: Sequence[bytes], count: int = 0) -> None:
+        """``count`` utterances are made while they are sent; 0: all before."""
         self._port = port
         self._pseudonym, self._token = secrets.token_hex(16), secrets.token_hex(32)
-        self._requests = [request(self._token, sound) for sound in sounds]
+        made = (request(self._token, sounds[one % len(sounds)]) for one in range(count))
+        self._requests = made if count else iter([request(self._token, one) for one in sounds])
         self.took: list[float] = []
         self.refused = 0
 
@@ -151,9 +178,10 @@ class Sender:
     def send_until(self, end: float) -> None:
         """Send one utterance after another, over one connection, until then or until the last."""
         with socket.create_connection(("127.0.0.1", self._port), ANSWER_SECONDS) as connection:
-            while self._requests and time.perf_counter() < end:
-                whole = self._requests.pop()
+            for whole in self._requests:
                 began = time.perf_counter()
+                if began >= end:
+                    break
                 connection.sendall(whole)
                 answer = answered(connection)
                 self.took.append(time.perf_counter() - began)

@@ -14,7 +14,6 @@ import concurrent.futures
 import hashlib
 import multiprocessing
 import random
-import socket
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -39,6 +38,7 @@ from stt_service.store.kept import Grace, NewUtterance, Quota, Saved
 from stt_service.store.queue import Queue
 from stt_service.store.sound import encode
 from stt_service.store.utterances import Utterances
+from tests.ports import free_port
 
 HEADER = ("what", "value")
 RATE = 16_000
@@ -292,9 +292,7 @@ class Stage:
 @contextmanager
 def staged(folder: Path, seed: int) -> Iterator[Stage]:
     """Lend a device and a collector that are at work."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     database = f"sqlite:///{folder / 'collector.db'}"
     limits = Limits(per_day=10**9)
     plan = Plan(database, str(folder / "objects"), bits=BITS, limits=limits)

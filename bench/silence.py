@@ -38,12 +38,18 @@ CALLS += "renameat,renameat2,link,linkat,memfd_create,sendfile,copy_file_range,s
 CALLS += "process_vm_writev"
 WRITTEN_BYTES = 4096
 """That the daemon may write into files of its own: locks, whether it is muted."""
-MADE_UP = ("/proc", "/sys", "/dev/pts", "/dev/mqueue")
+MADE_UP = ("proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2", "debugfs", "tracefs")
+"""File systems that the kernel makes up as it is asked, wherever they are mounted: some of their
+files have no end."""
 NO_FILES = ("/dev/", "/proc/", "/memfd:")
 """What has a path and is no file: the last is memory that only its process has."""
 WINDOW = 32
 """Samples in a row that are looked for: 2 ms, which no other file has by chance."""
 WINDOWS = 400
+WORD = 8
+"""Bytes that are compared at once."""
+BLOCK = 8 << 20
+"""Bytes of a file that are in memory at once: others' may be larger than what is left of it."""
 CONTROL_SECONDS = 600.0
 """Of speech with a consent: the proof has to notice that."""
 PATIENCE = 60.0
@@ -127,7 +133,8 @@ def prove(seconds: float, *, consent: bool = False, places: Iterable[Path] = (Pa
             written, elsewhere = judge(lines)
         everywhere = _changed((home, *places), begin)
         changed = (path for path in everywhere if path not in (trace, recording))
-        sound = tuple({str(path) for path in changed if holds(path, windows)})
+        sought = Sought(windows)
+        sound = tuple({str(path) for path in changed if holds(path, sought)})
         return Found(seconds, finals, written, elsewhere, sound)
 
 
@@ -182,7 +189,7 @@ def judge(lines: Iterable[str]) -> tuple[dict[str, int], tuple[str, ...]]:
 
 def _changed(places: Iterable[Path], since: float) -> Iterator[Path]:
     """Yield all files in these places that have changed, but for what the kernel makes up."""
-    left = list(places)
+    left, made_up = list(places), _made_up()
     while left:
         try:
             found = list(os.scandir(left.pop()))
@@ -191,7 +198,7 @@ def _changed(places: Iterable[Path], since: float) -> Iterator[Path]:
         for one in found:
             try:
                 if one.is_dir(follow_symlinks=False):
-                    if one.path not in MADE_UP:
+                    if one.path not in made_up:
                         left.append(Path(one.path))
                 elif one.is_file(follow_symlinks=False) and one.stat().st_mtime >= since:
                     yield Path(one.path)
@@ -199,21 +206,60 @@ def _changed(places: Iterable[Path], since: float) -> Iterator[Path]:
                 continue
 
 
-def holds(path: Path, windows: NDArray[np.int16]) -> bool:
-    """Return whether a file holds any of the windows, as it is or as a sound file."""
-    try:
-        raw = path.read_bytes()
-    except OSError:
-        return False  # gone since
-    if any(window.tobytes() in raw for window in windows):
-        return True
-    if raw[:4] not in (b"fLaC", b"OggS", b"RIFF"):
+def _made_up() -> set[str]:
+    """Return where file systems are mounted that hold no files of anybody's."""
+    lines = Path("/proc/self/mounts").read_text().splitlines()
+    mounts = (line.split()[1:3] for line in lines)
+    return {place for place, kind in mounts if kind in MADE_UP}
+
+
+class Sought:
+    """Pieces of sound that are looked for. A look costs the same however many there are."""
+
+    def __init__(self, windows: NDArray[np.int16]) -> None:
+        self._windows = {window.tobytes() for window in windows}
+        self._bytes = windows.shape[1] * windows.itemsize
+        # Wherever one begins, the first whole word of a file within it is one of these eight.
+        shifted = [one[at : at + WORD] for one in self._windows for at in range(WORD)]
+        self._words = np.unique(np.frombuffer(b"".join(shifted), np.uint64))
+
+    def in_block(self, block: bytes) -> bool:
+        """Return whether any of them lies in so many bytes."""
+        words = np.frombuffer(block, np.uint64, len(block) // WORD)
+        places = np.searchsorted(self._words, words)
+        same = self._words[np.minimum(places, len(self._words) - 1)] == words
+        for place in np.flatnonzero(same):
+            begin = max(0, int(place) * WORD - WORD + 1)
+            near = block[begin : begin + WORD + self._bytes]
+            if any(window in near for window in self._windows):
+                return True
         return False
-    try:
-        samples, _ = soundfile.read(io.BytesIO(raw), dtype="int16")
-    except soundfile.LibsndfileError:
+
+    def within(self, blocks: Iterable[bytes]) -> bool:
+        """Return whether any of them lies in what comes block by block."""
+        before = b""
+        for block in blocks:
+            if self.in_block(before + block):
+                return True
+            before = (before + block)[-self._bytes :]
         return False
-    return any(window.tobytes() in samples.tobytes() for window in windows)
+
+
+def holds(path: Path, sought: Sought) -> bool:
+    """Return whether a file holds any of what is sought, as it is or as a sound file."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+            file.seek(0)
+            if sought.within(iter(lambda: file.read(BLOCK), b"")):
+                return True
+        if head not in (b"fLaC", b"OggS", b"RIFF"):
+            return False
+        with soundfile.SoundFile(path) as sound:
+            blocks = sound.blocks(BLOCK // 2, dtype="int16")
+            return sought.within(np.asarray(one).tobytes() for one in blocks)
+    except (OSError, soundfile.LibsndfileError):
+        return False  # gone since, or no sound
 
 
 def run(hours: float) -> list[tuple[object, ...]]:

@@ -34,6 +34,7 @@ from websockets.sync.client import connect
 
 from bench.player import FLOOD_SECONDS, HANG_SECONDS, ZERO_SECONDS
 from stt_service.audio.microphone import BLOCK_SECONDS
+from tests.ports import free_port
 from tests.running import RATE, ROOT, TEXT, Running, sentence
 
 PAUSE_SECONDS = 0.5
@@ -48,9 +49,6 @@ PATIENCE = 90.0
 """Seconds after which a daemon that has not been heard of counts as hung."""
 RETRY_SECONDS = 0.05
 """Between attempts of the watcher to connect."""
-PORTS = (20_000, 30_000)
-"""Below those that the system hands out. A watcher that knocks at one of those which is closed may
-be connected to itself, and then the daemon finds it in use."""
 DISK_BYTES = 8 << 20
 """Of the disk that is filled."""
 FULL_SECONDS = 2.0
@@ -91,7 +89,7 @@ class _Stage:
         self.spoken = (len(loop) / RATE) - PAUSE_SECONDS
         """Seconds from the begin of a sentence to its final, about."""
         (folder / "loop").write_bytes(loop.tobytes())
-        self.port = _free_port()
+        self.port = free_port()
         self.came: queue.SimpleQueue[tuple[float, str]] = queue.SimpleQueue()
         """When something came, on the monotonic clock, and which: ``level`` or ``final``."""
         self.done = threading.Event()
@@ -165,14 +163,6 @@ class _Stage:
             pages = Path(f"/proc/{self.daemon.process.pid}/statm").read_text().split()[1]
             return int(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
         return 0.0
-
-
-def _free_port() -> int:
-    """Return one that nobody is given by chance while the daemon is away."""
-    while True:
-        port = random.randrange(*PORTS)
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
 
 
 def fake_clock() -> str | None:

@@ -104,9 +104,9 @@ def _status(settings: Settings, queue: Queue | None) -> dict[str, Any]:
     deliveries = queue.deliveries()
     graves = queue.tombstones()
     pause = queue.paused()
-    over = pause is not None and pause.until is not None and pause.until <= time.time()
+    over = pause is not None and pause.until is not None and not pause.holds(time.time())
     return found | {
-        "waiting": queue.waiting(time.time()),
+        "waiting": queue.waiting(),
         "sent": sum(day.utterances for day in queue.left_home()),
         "quarantined": [asdict(one) for one in deliveries if one.state == "quarantined"],
         "pause": None if pause is None or over else asdict(pause),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -45,6 +46,8 @@ POOL = 10
 BUSY_SECONDS = 30
 """That one process waits for another to have written to SQLite."""
 KEY_BYTES = 32
+BURYING = "tombstones"
+"""What whoever adds a tombstone locks: they get their numbers one after another."""
 READS = "stt_reads"
 """Option of a connection that does not write."""
 
@@ -227,7 +230,17 @@ def fault(error: SQLAlchemyError) -> CollectorError:
 
 def _said(error: Exception, origin: BaseException | None) -> CollectorError:
     said = str(origin or type(error).__name__).strip().splitlines()
+    remedy = _SQLITE_REMEDY if isinstance(origin, sqlite3.Error) else _SERVER_REMEDY
     return CollectorError(
-        f"the database failed: {said[0] if said else type(error).__name__}",
-        "See its log; what was acknowledged is safe",
+        f"the database failed: {said[0] if said else type(error).__name__}", remedy
     )
+
+
+_SQLITE_REMEDY = (
+    "Make room on its disk (`df -h`), let this user write to its folder, and have nobody else keep "
+    "it locked; what was acknowledged is safe"
+)
+_SERVER_REMEDY = (
+    "See whether it runs (`pg_lsclusters`) and what it says (/var/log/postgresql); the collector "
+    "goes on by itself, and what was acknowledged is safe"
+)

@@ -7,12 +7,13 @@ export takes, and PostgreSQL from tidying up; what is withdrawn meanwhile is ask
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, Row, Select, and_, func, select
 
-from stt_service.collector.database import reading
+from stt_service.collector.database import BURYING, lock, reading, writing
 from stt_service.collector.dataset_export import Source
 from stt_service.collector.dataset_layouts import Clip
 from stt_service.collector.dataset_manifest import Revocation
@@ -76,6 +77,15 @@ class DatabaseSource(Source):
         ).where(tombstones.c.audio_sha256.is_not(None))  # what never came is in no copy
         for row in self._pages(query, tombstones.c.number, after):
             yield Revocation(row.number, row.id, row.audio_sha256, row.deleted)
+
+    @contextmanager
+    def at_rest(self, after: int) -> Iterator[bool]:
+        query = select(tombstones.c.number).where(
+            tombstones.c.number > after, tombstones.c.audio_sha256.is_not(None)
+        )
+        with writing(self._engine) as connection:
+            lock(connection, BURYING)
+            yield connection.execute(query.limit(1)).first() is None
 
     def _pages(
         self, query: Select[Any], key: ColumnElement[Any], after: str | int

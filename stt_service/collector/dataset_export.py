@@ -1,8 +1,10 @@
 """Writes a dataset: what a source has agreed upon and may be published, in one of the layouts.
 
-    Source ──clip by clip──► Tree ──► Staging ──► what was withdrawn meanwhile is taken out ──► done
+    Source ──clip by clip──► Tree ──► Staging ──► what was withdrawn meanwhile is taken out, until
+    nothing was ──► done, before anybody can withdraw anything more
 
-Memory does not grow with the number of clips.
+So whoever has a receipt is in no export that is finished later. Memory does not grow with the
+number of clips.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,6 +45,13 @@ class Source(ABC):
     @abstractmethod
     def revocations(self, after: int) -> Iterator[Revocation]:
         """Yield what was withdrawn, in the order of numbers, beginning after one of them."""
+
+    @abstractmethod
+    def at_rest(self, after: int) -> AbstractContextManager[bool]:
+        """Say whether nothing was withdrawn after a number, and let nothing be while that counts.
+
+        Who withdraws within the block waits for its end, and has no receipt before.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,19 +109,27 @@ def export(
             sums = staging.finish_sums()
             manifest = manifest.model_copy(update={"sums_sha256": sums})
             staging.describe(manifest)
-            # Whoever withdrew while this was running is not to be in it.
-            late = source.revocations(since(manifest))
-            refresh(staging.folder, late, days=plan.days, now=now())
-            manifest = manifests.read(staging.folder)
-            if not sum(count.clips for count in manifest.splits.values()):
-                raise DatasetError(
-                    "there is nothing to export: no clip is both agreed upon and to be published",
-                    "Let two people tag clips of contributors who chose `publish`",
-                )
-            staging.finish()
+            manifest = _finish(staging, source, plan.days, now)
         except OSError as error:
             raise unwritable(staging.folder, error) from error
     return Exported(manifest, damaged)
+
+
+def _finish(staging: Staging, source: Source, days: int, now: Callable[[], datetime]) -> Manifest:
+    """Give the folder its name at a moment in which nothing of it is withdrawn."""
+    while True:
+        late = source.revocations(since(manifests.read(staging.folder)))
+        refresh(staging.folder, late, days=days, now=now())
+        manifest = manifests.read(staging.folder)
+        if not sum(count.clips for count in manifest.splits.values()):
+            raise DatasetError(
+                "there is nothing to export: no clip is both agreed upon and to be published",
+                "Let two people tag clips of contributors who chose `publish`",
+            )
+        with source.at_rest(manifest.revocations) as rests:
+            if rests:
+                staging.finish()
+                return manifest
 
 
 def _revocations(staging: Staging, source: Source) -> int:

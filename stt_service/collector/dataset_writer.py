@@ -8,6 +8,7 @@ A folder of that name is whole, or it is not there.
 from __future__ import annotations
 
 import csv
+import glob
 import hashlib
 import os
 import shutil
@@ -50,6 +51,7 @@ class Staging(Closing):
         self._folders: set[Path] = set()
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
+            _remove_left_over(target)
             self.folder.mkdir()
             self._sums = (self.folder / manifests.SUMS).open("w", encoding="utf-8", newline="")
         except OSError as error:
@@ -108,6 +110,14 @@ class Staging(Closing):
             place.parent.mkdir(parents=True, exist_ok=True)
             self._folders.add(place.parent)
         return place
+
+
+def _remove_left_over(target: Path) -> None:
+    """Remove what exports to this place have left that were killed: no refresh would reach it."""
+    for folder in target.parent.glob(f"{glob.escape(target.name)}.part-*"):
+        process = folder.name.rpartition("-")[2]
+        if process.isdecimal() and not Path(f"/proc/{process}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def unwritable(place: Path, error: OSError) -> DatasetError:

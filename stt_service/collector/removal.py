@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, delete, insert, select
 
-from stt_service.collector.database import lock, note, reading, stamp, writing
+from stt_service.collector.database import BURYING, lock, note, reading, stamp, writing
 from stt_service.collector.objects import Objects, object_name
 from stt_service.collector.refusal import RefusedError
 from stt_service.collector.tables import tombstones, utterances
@@ -142,7 +142,7 @@ def _bury(connection: Connection, name: str, secret: str) -> _Buried:
     if found is not None and not hmac.compare_digest(found.deletion_sha256, secret):
         return _Buried(found.deletion_sha256, None, "")
     # One at a time: whoever asks for revocations after a number must miss none that comes later.
-    lock(connection, "tombstones")
+    lock(connection, BURYING)
     buried = _Buried(secret, None if found is None else found.audio_sha256, stamp())
     connection.execute(
         insert(tombstones).values(

@@ -1,5 +1,7 @@
 """Runs the collector: one process, or several that share a port.
 
+    sockets, bound once ──► one process, or a parent that hands them to its workers
+
 Each process opens the database and the place for sound by itself; what they are told travels in
 one environment variable, because uvicorn starts them by name.
 """
@@ -11,6 +13,7 @@ import json
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -18,6 +21,7 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
+from uvicorn.supervisors import Multiprocess
 
 from stt_service.collector.api import make_app
 from stt_service.collector.collection import Collection
@@ -30,6 +34,12 @@ from stt_service.store.texts import CURRENT, consent_text
 PLAN = "STT_COLLECTOR_PLAN"
 DRAIN_SECONDS = 20
 """That requests under way may take when it stops."""
+HUNG_SECONDS = 120
+"""After which a process that gives no sign of life is killed and started anew. One that starts on a
+busy machine gives none for as long as its libraries load: with uvicorn's five seconds it would be
+killed before, again and again."""
+BACKLOG = 2048
+"""Connections that wait to be taken, as uvicorn has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,36 +116,57 @@ def serve(
     Raises :exc:`CollectorError` for a bad plan, and for a port that cannot be had.
     """
     open_collection(plan).check()
-    _try_port(host, port)
-    announce()
-    os.environ[PLAN] = json.dumps(asdict(plan))
-    uvicorn.run(
+    sockets = _listen(host, port)
+    try:
+        announce()
+        os.environ[PLAN] = json.dumps(asdict(plan))
+        _serve(sockets, workers)
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def _serve(sockets: list[socket.socket], workers: int) -> None:
+    config = uvicorn.Config(
         "stt_service.collector.serve:app_of_environment",
         factory=True,
-        host=host,
-        port=port,
         workers=workers,
         # Addresses of those who send are nobody's business, a proxy's least of all.
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        backlog=BACKLOG,
         timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_worker_healthcheck=HUNG_SECONDS,
     )
+    with suppress(KeyboardInterrupt):  # which has ended it already
+        if workers > 1:
+            Multiprocess(config, sockets).run()
+        else:
+            uvicorn.Server(config).run(sockets)
 
 
-def _try_port(host: str, port: int) -> None:
-    """Listen and let go again: uvicorn would log why it cannot, and end the process itself."""
+def _listen(host: str, port: int) -> list[socket.socket]:
+    """Take the port, once: from here on it is nobody else's, and who calls already waits.
+
+    Raises :exc:`CollectorError`; uvicorn would log why it cannot, and end the process itself.
+    """
+    taken: list[socket.socket] = []
     try:
-        for family, kind, protocol, _, place in socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        ):
-            with socket.socket(family, kind, protocol) as trial:
-                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if family == socket.AF_INET6:  # else it would take the port of IPv4 as well
-                    trial.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                trial.bind(place)
+        places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, place in dict.fromkeys(places):
+            one = socket.socket(family, kind, protocol)
+            taken.append(one)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:  # else it would take the port of IPv4 as well
+                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            one.bind(place)
+            one.listen(BACKLOG)
     except OSError as error:
+        for one in taken:
+            one.close()
         raise _explain(host, port, error) from error
+    return taken
 
 
 def _explain(host: str, port: int, error: OSError) -> CollectorError:

@@ -20,7 +20,7 @@ from stt_service.errors import ConsentError
 from stt_service.server.calls import in_thread
 from stt_service.server.problems import NotFoundError, may_control
 from stt_service.store.consent import Actor, Scope, Standing
-from stt_service.store.kept import Grace, Kept, Stats, Verdict, Which
+from stt_service.store.kept import Kept, Stats, Verdict, Which
 from stt_service.store.shelf import Store
 from stt_service.store.texts import CURRENT, consent_text
 from stt_service.store.utterances import MAX_LABEL
@@ -246,7 +246,7 @@ def _add_utterances(router: APIRouter, desk: _Desk) -> None:
 
         def write(store: Store, one: Kept) -> UtteranceBody:
             store.utterances.label(one, label.text)
-            return _body(store.utterances.get(id), store.grace)
+            return _body(store, store.utterances.get(id))
 
         return await desk.ask_for(id, write)
 
@@ -257,7 +257,7 @@ def _add_utterances(router: APIRouter, desk: _Desk) -> None:
 
         def decide(store: Store, one: Kept) -> UtteranceBody:
             store.utterances.review(one, review.verdict)
-            return _body(store.utterances.get(id), store.grace)
+            return _body(store, store.utterances.get(id))
 
         return await desk.ask_for(id, decide)
 
@@ -274,7 +274,7 @@ def _listing(keeper: Keeper, review: Which, offset: int, limit: int) -> Listing:
         return Listing(utterances=[], total=0)
     with keeper.open(sweep=False) as store:
         found, total = store.utterances.page(review, offset, limit)
-        return Listing(utterances=[_body(one, store.grace) for one in found], total=total)
+        return Listing(utterances=[_body(store, one) for one in found], total=total)
 
 
 def _delete_all(keeper: Keeper) -> int:
@@ -284,7 +284,7 @@ def _delete_all(keeper: Keeper) -> int:
         return store.utterances.delete(store.utterances.listing())
 
 
-def _body(kept: Kept, grace: Grace) -> UtteranceBody:
+def _body(store: Store, kept: Kept) -> UtteranceBody:
     return UtteranceBody(
         id=kept.id,
         saved=kept.saved,
@@ -293,7 +293,7 @@ def _body(kept: Kept, grace: Grace) -> UtteranceBody:
         text=kept.text,
         label=kept.label,
         review=kept.review,
-        leaves=grace.leaves(kept),
+        leaves=store.utterances.leaves(kept, store.grace),
         confidence=kept.confidence,
         alternatives=[one.text for one in kept.alternatives[1:]],
         clipped=kept.clipped,

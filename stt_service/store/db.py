@@ -127,6 +127,17 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             (SELECT DISTINCT target FROM accounts)""",
         "CREATE INDEX tombstones_by_time ON tombstones (time, utterance)",
     ),
+    (
+        # How much time has passed, by counting: clocks jump. One row, or none.
+        """CREATE TABLE passed (
+            one INTEGER PRIMARY KEY CHECK (one = 1),
+            boot TEXT NOT NULL,
+            counter REAL NOT NULL,
+            seconds REAL NOT NULL
+        ) STRICT""",
+        # How much had passed when it was saved; for those saved before, the grace begins anew.
+        "ALTER TABLE utterances ADD COLUMN since REAL NOT NULL DEFAULT 0",
+    ),
 )
 """Statements from each version to the next; what has been released never changes."""
 

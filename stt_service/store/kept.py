@@ -78,13 +78,15 @@ class Kept:
     """Id of the key that sound and texts are sealed with at rest, None where they are not."""
     deletion_token: str
     """A secret: who knows it may have the utterance deleted wherever it was sent."""
+    since: float
+    """Seconds that had passed in the store's life when it was saved; no clock changes them."""
     readable: bool = True
     """Whether the key is here that it is sealed with; else sound and texts stay shut."""
 
     def public(self) -> dict[str, Any]:
-        """Return everything but the secret, for JSON."""
+        """Return everything but the secret and the store's own count, for JSON."""
         found = {name: getattr(self, name) for name in self.__slots__}
-        del found["deletion_token"]
+        del found["deletion_token"], found["since"]
         found["alternatives"] = [
             {"text": one.text, "confidence": one.confidence} for one in self.alternatives
         ]
@@ -100,11 +102,19 @@ class Grace:
     unreviewed: bool = False
     """Whether those that nobody has looked at leave after that time too."""
 
-    def leaves(self, kept: Kept) -> float | None:
-        """Return when it may leave, in seconds since 1970; None for never, as things stand."""
+    @property
+    def seconds(self) -> float:
+        """The same in seconds."""
+        return self.hours * HOUR
+
+    def left(self, kept: Kept, passed: float) -> float | None:
+        """Return the seconds until it may leave, below zero for those since when it may.
+
+        ``passed`` are those of the store's life; None is never, as things stand.
+        """
         if kept.review == "rejected" or (kept.review is None and not self.unreviewed):
             return None
-        return kept.saved + self.hours * HOUR
+        return kept.since + self.seconds - passed
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,21 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from stt_service.store.consent import Consent, Entry, Ledger, Scope, fold
 from stt_service.store.db import Database
-from stt_service.store.kept import HOUR, Grace, Kept
+from stt_service.store.kept import Grace, Kept
+from stt_service.store.leaving import (
+    LONGEST_WAIT,
+    Account,
+    DeletionReceipt,
+    Delivery,
+    LeftHome,
+    Pause,
+    Permission,
+    Tombstone,
+)
 from stt_service.store.rows import was_sent
 from stt_service.store.utterances import Utterances
 
@@ -34,79 +43,11 @@ GRAVES = """SELECT tombstones.utterance, deletion_token, target
 
 READY = """SELECT id FROM utterances LEFT JOIN deliveries ON deliveries.utterance = id
     WHERE consent IN (SELECT value FROM json_each(:consents))
-    AND (review = 'accepted' OR (review IS NULL AND :unreviewed)) AND saved <= :saved_by
-    AND (state IS NULL OR (state = 'waiting' AND next <= :tried_by))
+    AND (review = 'accepted' OR (review IS NULL AND :unreviewed)) AND since <= :since
+    AND (state IS NULL
+        OR (state = 'waiting' AND (next <= :tried_by OR next > :tried_by + :longest)))
     ORDER BY number"""
 """Ready: a live consent goes that far, not rejected, its grace over, not tried too soon."""
-
-
-@dataclass(frozen=True, slots=True)
-class Permission:
-    """The consent under which an utterance leaves, as it was in that moment."""
-
-    consent: Consent
-    text_sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """What the queue knows of an utterance."""
-
-    utterance: str
-    state: str
-    """``waiting``, ``done`` or ``quarantined``."""
-    attempts: int
-    next: float
-    """Seconds since 1970 before which it is not tried again."""
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Why nothing is sent."""
-
-    reason: str
-    until: float | None
-    """Seconds since 1970; None: until somebody lets it go on."""
-    failures: int
-    """In a row."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tombstone:
-    """Something that is to be deleted elsewhere."""
-
-    utterance: str
-    token: str
-    target: str | None
-    """Where it was sent; None where that was not written down: to the one that is set."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeletionReceipt:
-    """Something that was."""
-
-    utterance: str
-    deleted: str
-    receipt: str
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What a target knows this device by, under one pseudonym."""
-
-    pseudonym: str
-    token: str
-    joined: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LeftHome:
-    """What has left on one day."""
-
-    day: str
-    utterances: int
-    bytes: int
 
 
 class Queue:
@@ -123,27 +64,30 @@ class Queue:
         """Return the oldest utterance that may leave now, None where there is none."""
         with self._database.reading() as connection:
             # One by one: there may be thousands, and mostly the first can be read.
-            for (name,) in connection.execute(READY, self._of_now(connection, now, now)):
+            for (name,) in connection.execute(READY, self._of_now(connection, now)):
                 kept = self._utterances.find(name)
                 if kept is not None and kept.readable:
                     return kept
         return None
 
-    def waiting(self, now: float) -> int:
+    def waiting(self) -> int:
         """Return how many may leave and have not, those included that wait after a failure."""
         with self._database.reading() as connection:
-            given = self._of_now(connection, now, float("inf"))
+            given = self._of_now(connection, float("inf"))
             return len(connection.execute(READY, given).fetchall())
 
-    def _of_now(
-        self, connection: sqlite3.Connection, now: float, tried_by: float
-    ) -> dict[str, object]:
+    def _of_now(self, connection: sqlite3.Connection, tried_by: float) -> dict[str, object]:
         return {
             "consents": json.dumps(list(_permissions(Ledger.read(connection)))),
             "unreviewed": self._grace.unreviewed,
-            "saved_by": now - self._grace.hours * HOUR,
+            "since": self._utterances.passing.seconds() - self._grace.seconds,
             "tried_by": tried_by,
+            "longest": LONGEST_WAIT,
         }
+
+    def keep_time(self) -> None:
+        """Let no restart forget for how long utterances have waited here."""
+        self._utterances.passing.keep(self._grace)
 
     def earliest(self) -> float | None:
         """Return when the next of those that wait is to be tried."""

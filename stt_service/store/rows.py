@@ -14,6 +14,9 @@ from stt_service.store.sealing import Seal, Sealer
 NAMES = tuple(name for name in Kept.__slots__ if name != "readable")
 COLUMNS = ", ".join(NAMES)
 """Of the table, in the order of the fields."""
+CLOCK_SET = 1_735_689_600.0
+"""2025: nothing was saved before. A clock that says so was never set, as on a board that has just
+begun in 1970."""
 
 
 def insert(
@@ -138,10 +141,17 @@ def delete(connection: sqlite3.Connection, column: Literal["id", "actor"], value
     return [row[0] for row in connection.execute(query, (value,)).fetchall()]
 
 
-def outdated(connection: sqlite3.Connection, before: float) -> list[str]:
-    """Delete rows that were saved before a time; return their ids."""
-    query = "DELETE FROM utterances WHERE saved < ? RETURNING id"
-    return [row[0] for row in connection.execute(query, (before,)).fetchall()]
+def outlive(connection: sqlite3.Connection, oldest: float, since: float) -> list[str]:
+    """Delete rows that were saved before ``oldest`` by the clock, or ``since`` by counting.
+
+    Where nobody had set the clock yet, counting alone tells how old they are.
+    """
+    query = (
+        "DELETE FROM utterances WHERE (saved < :oldest AND saved >= :set) OR since < :since "
+        "RETURNING id"
+    )
+    given = {"oldest": oldest, "set": CLOCK_SET, "since": since}
+    return [row[0] for row in connection.execute(query, given).fetchall()]
 
 
 def evict(connection: sqlite3.Connection, room: int) -> list[str]:

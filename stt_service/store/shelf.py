@@ -23,7 +23,7 @@ class Store:
     ledger: Ledger
     utterances: Utterances
     grace: Grace
-    """What :meth:`Utterances.leaving` is to be asked with."""
+    """What :meth:`Utterances.leaves` is to be asked with."""
 
 
 @dataclass(frozen=True, slots=True)

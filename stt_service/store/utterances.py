@@ -34,6 +34,7 @@ from stt_service.store.kept import (
     Verdict,
     Which,
 )
+from stt_service.store.passing import Passing, Ticks, tick
 from stt_service.store.rows import (
     bury,
     delete,
@@ -41,11 +42,10 @@ from stt_service.store.rows import (
     exists,
     insert,
     kept_rows,
-    outdated,
+    outlive,
     page_of,
     sealed,
     sums,
-    was_sent,
 )
 from stt_service.store.sealing import NoKey, Seal, Sealer
 from stt_service.store.sound import SoundFolder
@@ -71,16 +71,18 @@ class Utterances:
         quota: Quota,
         *,
         clock: Callable[[], float] = time.time,
+        ticks: Ticks = tick,
         sweep: bool = True,
         seal: Seal = None,
     ) -> None:
         """Open the folder and remove what crashes have left there. Raises :exc:`StoreError`.
 
-        ``clock`` returns seconds since 1970; without ``sweep`` nothing is removed now;
-        ``seal`` encrypts sound and texts.
+        ``clock`` returns seconds since 1970, and may jump; ``ticks`` counts, and never does;
+        without ``sweep`` nothing is removed now; ``seal`` encrypts sound and texts.
         """
         self._database = database
         self._ledger = Ledger(database)
+        self.passing = Passing(database, ticks)
         self._quota = quota
         self._clock = clock
         self._seal = seal
@@ -129,7 +131,9 @@ class Utterances:
                 evicted = evict(connection, self._quota.bytes - len(sound))
                 data = self._seal.seal(sound, f"{identity}:sound") if self._seal else sound
                 self._sound.write(identity, data)
-                insert(connection, new, self._facts(identity, sound, digest, live), self._seal)
+                facts = self._facts(identity, sound, digest, live)
+                facts["since"] = self.passing.note(connection)
+                insert(connection, new, facts, self._seal)
                 committing = True
         except (StoreError, OSError) as error:
             # A commit that failed may all the same have reached the card: then the row needs its
@@ -244,25 +248,13 @@ class Utterances:
             if verdict == "rejected":
                 bury(connection, "utterance", kept.id, self._clock())
 
-    def leaving(self, grace: Grace) -> list[Kept]:
-        """Return those that review lets leave now, oldest first; consent is not looked at here.
+    def leaves(self, kept: Kept, grace: Grace) -> float | None:
+        """Return when it may leave, in seconds since 1970, if the machine stays on until then.
 
-        Raises :exc:`StoreError`.
+        None is never, as things stand. Raises :exc:`StoreError`.
         """
-        now = self._clock()
-        times = [(grace.leaves(one), one) for one in self.listing() if one.readable]
-        return [one for time_, one in times if time_ is not None and time_ <= now]
-
-    def mark_sent(self, kept: Kept) -> None:
-        """Note that the utterance is about to leave: its token outlives it from now on."""
-        with self._database.writing() as connection:
-            done = connection.execute(
-                "INSERT OR IGNORE INTO sent SELECT id, actor, deletion_token FROM utterances "
-                "WHERE id = ?",
-                (kept.id,),
-            )
-            if done.rowcount != 1 and not was_sent(connection, kept.id):
-                raise StoreError(f"the utterance {kept.id} is gone")
+        left = grace.left(kept, self.passing.seconds())
+        return None if left is None else self._clock() + left
 
     def delete(self, kept: Iterable[Kept]) -> int:
         """Delete utterances for good, here and, by a tombstone, wherever they were sent.
@@ -303,9 +295,10 @@ class Utterances:
 
         Returns how many utterances that were. Raises :exc:`StoreError`.
         """
-        oldest = self._clock() - self._quota.days * DAY
+        days = self._quota.days * DAY
         with self._database.writing() as connection:
-            gone = outdated(connection, oldest) + evict(connection, self._quota.bytes)
+            gone = outlive(connection, self._clock() - days, self.passing.seconds() - days)
+            gone += evict(connection, self._quota.bytes)
         self._remove_left_over()
         if gone:
             self._database.forget()

@@ -10,11 +10,12 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
+from stt_service.store.leaving import LONGEST_WAIT
 from stt_service.upload.api import Answer
 
 FIRST_SECONDS = 30.0
 LONGEST_SECONDS = 6 * 3600.0
-GIVE_UP_ASKING = 86_400.0
+GIVE_UP_ASKING = LONGEST_WAIT
 """Longest wait that a target may ask for."""
 WHOLE = (408, 425, 429, 503, 507)
 """Answers that are about the target, and not about one utterance."""

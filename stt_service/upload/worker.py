@@ -20,7 +20,8 @@ from datetime import datetime
 from stt_service.errors import StoreError, SttError
 from stt_service.store.filters import Hours
 from stt_service.store.kept import Kept
-from stt_service.store.queue import DeletionReceipt, Permission, Queue, Tombstone
+from stt_service.store.leaving import LONGEST_WAIT, DeletionReceipt, Permission, Tombstone
+from stt_service.store.queue import Queue
 from stt_service.store.utterances import Utterances
 from stt_service.upload import policy
 from stt_service.upload.api import Answer, Parcel, RevokedError, Target
@@ -78,11 +79,16 @@ class Worker:
         now = self.clock()
         pause = self.queue.paused()
         # Deletions wait for a target that is away, and for nothing else.
-        away = pause is not None and pause.until is not None and pause.until > now
+        away = pause is not None and pause.holds(now)
         if not away:
-            aside = [name for name, (until, _) in self._aside.items() if until > now]
+            aside = [
+                name
+                for name, (until, _) in self._aside.items()
+                if now < until <= now + LONGEST_WAIT  # else the clock was set back
+            ]
             for grave in self.queue.tombstones(aside, 1):
                 return self._delete(grave, now)
+        self.queue.keep_time()
         if pause is not None and (away or pause.until is None):
             wait = IDLE_SECONDS if pause.until is None else min(IDLE_SECONDS, pause.until - now)
             return Step("paused", wait, pause.reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import numpy as np
@@ -46,6 +47,7 @@ class FakeSource(Source):
         self.sounds = {clip.id: flac for clip, flac in made}
         self.revoked: list[Revocation] = []
         self.while_running: Callable[[Clip], None] = lambda _: None
+        self.at_the_end: Callable[[], None] = lambda: None
 
     def revoke(self, clip: Clip) -> None:
         number = len(self.revoked) + 1
@@ -65,3 +67,8 @@ class FakeSource(Source):
 
     def revocations(self, after: int) -> Iterator[Revocation]:
         yield from self.revoked[after:]
+
+    @contextmanager
+    def at_rest(self, after: int) -> Iterator[bool]:
+        self.at_the_end()
+        yield len(self.revoked) <= after

@@ -5,27 +5,22 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
-START_SECONDS = 120.0
+from tests.ports import free_port
+
+START_SECONDS = 600.0
 """That a collector may take to answer, on a machine that does other things too."""
 BITS = 4
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Running:
@@ -66,8 +61,9 @@ class Running:
         assert self._process is not None
         found = [self._process.pid]
         for one in found:
-            children = Path(f"/proc/{one}/task/{one}/children").read_text()
-            found += [int(child) for child in children.split()]
+            children = Path(f"/proc/{one}/task/{one}/children")
+            with suppress(FileNotFoundError, ProcessLookupError):  # ended meanwhile
+                found += [int(child) for child in children.read_text().split()]
         return found
 
     def rss_mib(self) -> float:
@@ -75,10 +71,24 @@ class Running:
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
     def kill(self, number: int = signal.SIGKILL) -> None:
-        """End all of its processes at once, without a word."""
+        """End all of its processes at once, without a word; return when none holds its port."""
         assert self._process is not None
+        pids = self.pids()
         os.killpg(self._process.pid, number)
         self._process.wait(60)
+        end = time.monotonic() + START_SECONDS
+        while any(map(_runs, pids)):
+            assert time.monotonic() < end, "a process outlives kill -9"
+            time.sleep(0.01)
+
+
+def _runs(pid: int) -> bool:
+    """Return whether a process still has files open; one that nobody has waited for has none."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in ("Z", "X")
 
 
 class Postgres:

@@ -108,7 +108,8 @@ def test_what_is_kept_is_listed_newest_first(kept: House) -> None:
     one = kept.save(9, "good")
     path = f"/v1/utterances/{one.id}/review"
     answer = kept.client.put(path, json={"verdict": "accepted"}).json()
-    assert (answer["review"], answer["leaves"]) == ("accepted", one.saved + 24 * 3600)
+    assert answer["review"] == "accepted"
+    assert answer["leaves"] == pytest.approx(one.saved + 24 * 3600, abs=60)
     assert kept.listed(review="accepted") == ["good"]
     assert "good" not in kept.listed(review="waiting")
     answer = kept.client.put(path, json={"verdict": None}).json()

@@ -75,7 +75,6 @@ def test_without_the_key_it_stays_shut_but_can_be_deleted(shelf: Shelf, key_file
         stopped = store.utterances.save(new(), sound(3), store.ledger.standing().live.id)
         assert isinstance(stopped, SaveStopped)
         assert str(key_file) in stopped.message
-        assert store.utterances.leaving(Grace(0.0, unreviewed=True)) == []
         assert store.utterances.delete([one]) == 1
         assert store.utterances.withdraw("owner", "asked") == 1
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bench.silence import holds, judge, prove
+from bench.silence import Sought, holds, judge, prove
 
 TRACED = shutil.which("strace") is not None and (
     subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], check=False).returncode == 0
@@ -58,9 +60,23 @@ def test_writes_and_connections_are_told_apart() -> None:
 def test_sound_is_found_as_it_is_and_packed(tmp_path: Path) -> None:
     """In any file, and in none that has other sound."""
     samples = np.random.default_rng(1).integers(-9000, 9000, 4000).astype(np.int16)
-    windows = samples[1000:1032][None]
+    sought = Sought(samples[1000:1032][None])
     (tmp_path / "raw").write_bytes(b"x" + samples.tobytes())
     soundfile.write(tmp_path / "a.flac", samples, 16_000)
     soundfile.write(tmp_path / "b.flac", samples[::-1], 16_000)
-    found = [holds(tmp_path / name, windows) for name in ("raw", "a.flac", "b.flac", "none")]
+    found = [holds(tmp_path / name, sought) for name in ("raw", "a.flac", "b.flac", "none")]
     assert found == [True, True, False, False]
+
+
+@given(st.integers(0, 300), st.integers(0, 40), st.integers(0, 100))
+def test_sound_is_found_wherever_it_lies(before: int, which: int, after: int) -> None:
+    """At any byte, over the borders of blocks too; and cut short it is none."""
+    samples = np.random.default_rng(2).integers(-9000, 9000, 4000).astype(np.int16)
+    windows = np.stack([samples[at : at + 32] for at in range(0, 32 * 41, 32)])
+    raw = bytes(before) + windows[which].tobytes() + bytes(after)
+    sought = Sought(windows)
+    for size in (8, 64, 104, 4096):
+        blocks = [raw[at : at + size] for at in range(0, len(raw), size)]
+        assert sought.within(blocks)
+        cut = raw[: before + 63]
+        assert not sought.within([cut[at : at + size] for at in range(0, len(cut), size)])

@@ -15,17 +15,18 @@ import soundfile
 from stt_service.errors import StoreError
 from stt_service.store.consent import Consent, Ledger
 from stt_service.store.db import Database
-from stt_service.store.kept import Grace, Kept, NotSaved, Quota, Saved, SaveStopped
+from stt_service.store.kept import Kept, NotSaved, Quota, Saved, SaveStopped
 from stt_service.store.taken_out import export
 from stt_service.store.utterances import Utterances
-from tests.store.things import RATE, ROOMY, new, samples, sound
+from tests.store.things import RATE, ROOMY, new, samples, save, sound
 
 
-def save(utterances: Utterances, consent: Consent, seed: int = 0, text: str = "yes") -> Kept:
-    """Save noise; return what lies there."""
-    saved = utterances.save(new(text), sound(seed), consent.id)
-    assert isinstance(saved, Saved)
-    return utterances.get(saved.id)
+def mark_sent(database: Database, kept: Kept) -> None:
+    """Do what the queue does before something leaves."""
+    with database.writing() as connection:
+        connection.execute(
+            "INSERT INTO sent VALUES (?, ?, ?)", (kept.id, kept.actor, kept.deletion_token)
+        )
 
 
 def files(database: Database) -> set[str]:
@@ -150,19 +151,6 @@ def test_a_write_that_fails_leaves_nothing(
     save(utterances, consent, 1)
 
 
-def test_utterances_grow_old(database: Database, consent: Consent) -> None:
-    """After ``store.keep_days`` they go, file and row."""
-    now = 1_000_000.0
-    utterances = Utterances(database, Quota(1 << 30, 2.0, 0), clock=lambda: now)
-    save(utterances, consent, 1, "old")
-    now += 86_400.0
-    save(utterances, consent, 2, "young")
-    now += 86_401.0
-    assert utterances.tidy() == 1
-    assert [one.text for one in utterances.listing()] == ["young"]
-    assert len(files(database)) == 1
-
-
 def test_a_lowered_quota_counts_without_a_new_utterance(
     database: Database, consent: Consent
 ) -> None:
@@ -240,7 +228,6 @@ def test_what_is_gone_cannot_be_changed(utterances: Utterances, consent: Consent
     for change in (
         lambda: utterances.label(kept, "x"),
         lambda: utterances.review(kept, "accepted"),
-        lambda: utterances.mark_sent(kept),
     ):
         with pytest.raises(StoreError, match="is gone"):
             change()
@@ -251,8 +238,7 @@ def test_deleting_leaves_nothing_of_it(
 ) -> None:
     """Neither file nor words, nor in the database's log; and where it was sent it is asked for."""
     kept, other = save(utterances, consent, 1, "sesame open"), save(utterances, consent, 2)
-    utterances.mark_sent(kept)
-    utterances.mark_sent(kept)
+    mark_sent(database, kept)
     assert utterances.delete([kept]) == 1
     assert utterances.listing() == [other]
     assert files(database) == {f"{other.id}.flac"}
@@ -266,7 +252,7 @@ def test_withdrawal_deletes_everything(
 ) -> None:
     """Guests' too; what was sent becomes tombstones, even if a quota has removed it here."""
     first = save(utterances, consent, 1)
-    utterances.mark_sent(first)
+    mark_sent(database, first)
     with database.writing() as connection:
         connection.execute("DELETE FROM utterances")  # as a quota does
     save(utterances, consent, 2)
@@ -292,27 +278,12 @@ def test_a_guests_withdrawal_leaves_the_owners(
 # -- review
 
 
-def test_nothing_leaves_before_its_time(database: Database, consent: Consent) -> None:
-    """Accepted or not; afterwards what was accepted, and the rest only where that was set."""
-    now = 0.0
-    utterances = Utterances(database, ROOMY, clock=lambda: now)
-    kept = {text: save(utterances, consent, n, text) for n, text in enumerate(("a", "r", "w"))}
-    utterances.review(kept["a"], "accepted")
-    utterances.review(kept["r"], "rejected")
-    strict, lenient = Grace(24.0), Grace(24.0, unreviewed=True)
-    now = 23.9 * 3600
-    assert utterances.leaving(lenient) == []
-    now = 24.0 * 3600
-    assert [one.text for one in utterances.leaving(strict)] == ["a"]
-    assert [one.text for one in utterances.leaving(lenient)] == ["a", "w"]
-    utterances.review(kept["a"], None)
-    assert utterances.leaving(strict) == []
-
-
-def test_rejecting_what_has_left_asks_for_it_back(utterances: Utterances, consent: Consent) -> None:
+def test_rejecting_what_has_left_asks_for_it_back(
+    utterances: Utterances, consent: Consent, database: Database
+) -> None:
     """It stays here."""
     kept = save(utterances, consent)
-    utterances.mark_sent(kept)
+    mark_sent(database, kept)
     utterances.review(kept, "rejected")
     stats = utterances.stats()
     assert (stats.utterances, stats.rejected, stats.sent, stats.tombstones) == (1, 1, 0, 1)

@@ -6,8 +6,10 @@ import numpy as np
 
 from stt_service.events import Alternative, Transcript
 from stt_service.listener.api import Recording
-from stt_service.store.kept import NewUtterance, Quota
+from stt_service.store.consent import Consent
+from stt_service.store.kept import Kept, NewUtterance, Quota, Saved
 from stt_service.store.sound import encode
+from stt_service.store.utterances import Utterances
 
 RATE = 16_000
 ROOMY = Quota(bytes=1 << 30, days=365.0, keep_free=0)
@@ -48,3 +50,10 @@ def sound(seed: int, count: int = 400) -> bytes:
 def recording(permit: str, seed: int = 0, text: str = "turn on the light") -> Recording:
     """Return what the listener hands to a tap."""
     return Recording(heard(text), samples(seed), RATE, overflows=0, permit=permit)
+
+
+def save(utterances: Utterances, consent: Consent, seed: int = 0, text: str = "yes") -> Kept:
+    """Save noise; return what lies there."""
+    saved = utterances.save(new(text), sound(seed), consent.id)
+    assert isinstance(saved, Saved)
+    return utterances.get(saved.id)

@@ -19,6 +19,7 @@ from stt_service.events import Transcript
 from stt_service.store.consent import Ledger, Scope
 from stt_service.store.db import Database
 from stt_service.store.kept import Grace, Kept, NewUtterance, Quota, Saved
+from stt_service.store.passing import Ticks, tick
 from stt_service.store.queue import Queue
 from stt_service.store.sound import encode
 from stt_service.store.utterances import Utterances
@@ -27,17 +28,18 @@ from stt_service.upload.worker import Worker
 
 NOW = 1_790_000_000.0
 BITS = 6
+NO_GRACE = Grace(0.0)
 
 
 class Device:
     """A store with a queue. For one thread."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, grace: Grace = NO_GRACE, ticks: Ticks = tick) -> None:
         self.database = Database(folder)
         quota = Quota(1 << 30, 365.0, 0)
         self.ledger = Ledger(self.database)
-        self.utterances = Utterances(self.database, quota, clock=lambda: NOW)
-        self.queue = Queue(self.database, self.utterances, Grace(0.0))
+        self.utterances = Utterances(self.database, quota, clock=lambda: NOW, ticks=ticks)
+        self.queue = Queue(self.database, self.utterances, grace)
 
     def give(self, scope: Scope) -> None:
         self.ledger.give(scope, "asked")

@@ -114,7 +114,7 @@ export function showClip(one, pick) {
   }
   $("leaves").textContent = one.leaves === null
     ? "It stays here."
-    : `It stays here until ${when(one.leaves)} at least; then it may be sent, if the consent allows that.`;
+    : `It stays here until ${when(one.leaves)} at least, and longer if this machine is off meanwhile; then it may be sent, if the consent allows that.`;
 }
 
 export function showPlaying(playing) {
