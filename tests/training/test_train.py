@@ -109,7 +109,7 @@ def test_several_processes_train_one_network(tmp_path: Path) -> None:
     command = [
         sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
         "-m", "training", "train", "--out", str(tmp_path / "run"), "--hours", "0.001",
-        "--width", "64", "--lstm-width", "64", "--batch-frames", "600", "--threads", "1",
+        "--width", "64", "--lstm-width", "48", "--batch-frames", "600", "--threads", "1",
     ]  # fmt: skip
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(
@@ -126,7 +126,7 @@ def test_one_command_goes_from_recordings_to_a_shipped_file(tmp_path: Path) -> N
     out = tmp_path / "run"
     command = [
         sys.executable, "-m", "training", "all", "--data", str(data), "--out", str(out),
-        "--spoken-hours", "0", "--steps", "220", "--width", "48", "--lstm-width", "48",
+        "--spoken-hours", "0", "--steps", "360", "--width", "48", "--lstm-width", "48",
     ]  # fmt: skip
     root = Path(__file__).resolve().parents[2]
     # One thread: two wait for one another at each step when something else runs too.
