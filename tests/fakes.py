@@ -22,8 +22,9 @@ HUSH = 15
 class FakeStream(Stream):
     """Hears the word "loud" for each stretch of samples beyond :data:`HUSH`."""
 
-    def __init__(self, engine: FakeEngine) -> None:
+    def __init__(self, engine: FakeEngine, options: StreamOptions) -> None:
         self._engine = engine
+        self.options = options
         self._samples = np.zeros(0, np.int16)
         self.closed = False
 
@@ -78,7 +79,7 @@ class FakeEngine(Engine):
         self.streams: list[FakeStream] = []
 
     def stream(self, options: StreamOptions | None = None) -> FakeStream:
-        self.streams.append(FakeStream(self))
+        self.streams.append(FakeStream(self, options or StreamOptions()))
         return self.streams[-1]
 
     def check_hot_words(self, hot_words: Mapping[str, float]) -> tuple[str, ...]:

@@ -255,7 +255,7 @@ def warp_matrix(factor: float) -> Array:
 
 
 def masked_mfcc(rng: Rng, audio: Array, config: AugmentConfig) -> Array:
-    """Return features ``[T, 26]``, perhaps of another vocal tract, with gaps in time and pitch."""
+    """Return features ``[T, 26]``, perhaps of another vocal tract, with gaps in time and in mel."""
     mel = log_mel(audio)
     if rng.random() < config.warp:
         mel = mel @ warp_matrix(rng.uniform(*config.warp_range))

@@ -295,9 +295,9 @@ class Utterances:
 
         Returns how many utterances that were. Raises :exc:`StoreError`.
         """
-        days = self._quota.days * DAY
+        age = self._quota.days * DAY
         with self._database.writing() as connection:
-            gone = outlive(connection, self._clock() - days, self.passing.seconds() - days)
+            gone = outlive(connection, self._clock() - age, self.passing.seconds() - age)
             gone += evict(connection, self._quota.bytes)
         self._remove_left_over()
         if gone:

@@ -229,13 +229,17 @@ def test_a_reload_with_wrong_phrases_goes_on_with_the_old_ones(stage: Stage) -> 
 
 
 def test_wishes_of_the_microphone_count_from_the_next_utterance(stage: Stage) -> None:
-    """In the middle of one too."""
+    """One that is under way keeps those it began with."""
     listener = stage.start()
     stage.source.put(seconds(0.5, 0.5))
     stage.heap.wait(UtteranceStarted)
     listener.wish(Wishes(hot_words={"loud": 1.0}))
     stage.source.put(seconds(0.5))
     stage.heap.wait(UtteranceFinal)
+    stage.source.put(SENTENCE)
+    stage.heap.wait(UtteranceFinal)
+    heard = [stream for stream in stage.engines[0].streams if stream._words()]
+    assert [dict(stream.options.hot_words) for stream in heard] == [{}, {"loud": 1.0}]
 
 
 def test_stopping_ends_the_utterance_first(stage: Stage) -> None:
