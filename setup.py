@@ -66,6 +66,7 @@ EXTRAS["dev"] = [
     "playwright>=1.45",
     "pytest-timeout>=2.3",
     "ruff>=0.6",
+    "scipy>=1.11",
     "schemathesis>=4.0",
     "types-PyYAML",
 ]

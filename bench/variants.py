@@ -28,8 +28,8 @@ from stt_service.decoder.search import Decoder
 from stt_service.engine.acoustic import AcousticModel
 from stt_service.engine.api import Samples
 from training.export import export_model
+from training.letters import ALPHABET
 from training.manifest import held_out_speakers, read_sets
-from training.model import ALPHABET
 from training.weights import read_any
 
 HEADER = ("weights", "kept as", "MB", "CPU s per s", "sentences WER %", "digits WER %")

@@ -19,8 +19,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from training.augment import AugmentConfig, Backdrop, augment, masked_mfcc
 from training.features import HOP, SAMPLE_RATE, mfcc
+from training.letters import ALPHABET
 from training.manifest import SYNTHETIC_SETS, clip_weights
-from training.model import ALPHABET
 from training.prepare import Clip, Corpus
 
 WORDS_IN_A_ROW = (0.3, 0.18, 0.16, 0.14, 0.12, 0.1)

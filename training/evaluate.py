@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from training.augment import Backdrop, add_noise
 from training.data import collate, encode
 from training.features import mfcc
-from training.model import ALPHABET, DeepSpeech
+from training.letters import ALPHABET
+from training.model import DeepSpeech
 from training.prepare import Clip, Corpus
 
 BATCH_FRAMES = 16000

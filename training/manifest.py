@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stt_service.collector.dataset_manifest import admit, is_export
-from training.model import ALPHABET
+from training.letters import ALPHABET
 
 NOISE_SETS = "noise"
 """Sets whose names begin so are mixed under speech."""

@@ -19,11 +19,9 @@ import torch
 from torch import Tensor, nn
 
 from training import recurrence
+from training.letters import ALPHABET
 
 Array = npt.NDArray[np.float32]
-
-ALPHABET = " abcdefghijklmnopqrstuvwxyz'"
-"""Labels in DeepSpeech's order; the CTC blank follows them."""
 
 FORGET_BIAS = 1.0
 """Initial bias of the forget gate: an LSTM that starts by remembering learns sooner."""

@@ -21,7 +21,8 @@ from training.export import export_model
 from training.features import HOP, N_INPUT, WINDOW, mfcc
 from training.flatbuffer import BUFFER_ALIGNMENT, FILE_IDENTIFIER
 from training.graph import N_STEPS
-from training.model import ALPHABET, forward_folded
+from training.letters import ALPHABET
+from training.model import forward_folded
 from training.random_model import random_arrays
 
 ENGLISH = Alphabet(tuple(ALPHABET))

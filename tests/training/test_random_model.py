@@ -15,7 +15,8 @@ from stt_service.engine.graph import read_graph
 from stt_service.errors import ModelError
 from training.__main__ import main
 from training.export import check_arrays
-from training.model import ALPHABET, forward_folded
+from training.letters import ALPHABET
+from training.model import forward_folded
 from training.random_model import random_arrays
 
 FEATURES = np.random.default_rng(8).standard_normal((40, 26)).astype(np.float32) * 5

@@ -16,7 +16,8 @@ torch = pytest.importorskip("torch", reason="training needs the extra 'train'")
 from tests.training.speaking import write_set  # noqa: E402
 from training.checkpoint import load, load_model  # noqa: E402
 from training.evaluate import closed_choice, evaluate, greedy  # noqa: E402
-from training.model import ALPHABET, ModelConfig  # noqa: E402
+from training.letters import ALPHABET  # noqa: E402
+from training.model import ModelConfig  # noqa: E402
 from training.prepare import Corpus, prepare  # noqa: E402
 from training.settings import TrainConfig, rate_at  # noqa: E402
 from training.train import Trainer  # noqa: E402
