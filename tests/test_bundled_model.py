@@ -13,7 +13,6 @@ import soundfile
 import soxr
 
 from stt_service.app import beam_width, data_dir, open_engine
-from stt_service.cli.wer import Errors, word_errors
 from stt_service.config import load
 from stt_service.decoder.alphabet import Alphabet
 from stt_service.decoder.phrases import build_grammar
@@ -25,6 +24,7 @@ from stt_service.errors import EngineError
 from stt_service.length_cutter import LengthCutter
 from stt_service.settings import Settings
 from stt_service.transcriber import Transcriber
+from stt_service.wer import Errors, word_errors
 
 RATE = 16_000
 SPEAKER = "theo"

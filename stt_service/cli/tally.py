@@ -10,7 +10,7 @@ import click
 
 from stt_service.cli.common import counted
 from stt_service.cli.formats import Failure, one_line
-from stt_service.cli.wer import Errors, letter_errors, normalise, read_references, word_errors
+from stt_service.wer import Errors, letter_errors, normalise, read_references, word_errors
 
 if TYPE_CHECKING:
     from stt_service.transcriber import Recognition

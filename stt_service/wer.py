@@ -1,7 +1,7 @@
 """Reference and recognised text in, word and character error rates out.
 
 A page instead of a dependency: the default installation stays small, and the figure is the
-same (``tests/cli/test_wer.py`` compares with jiwer).
+same (``tests/test_wer.py`` compares with jiwer).
 """
 
 from __future__ import annotations

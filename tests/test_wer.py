@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stt_service.cli.wer import Errors, letter_errors, normalise, word_errors
+from stt_service.wer import Errors, letter_errors, normalise, word_errors
 
 texts = st.lists(st.sampled_from(["a", "b", "ab", "it's", "go"]), max_size=12).map(" ".join)
 
