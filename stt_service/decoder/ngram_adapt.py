@@ -33,9 +33,11 @@ from stt_service.errors import ScorerError
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 WORTH = 10.0
-"""Observations for each different word the owner said after a history: TODO."""
+"""Observations for each different word that the owner said after a history. Of 3, 10 and 30 the one
+that was good for imitated owners with commands and never 7 % worse in perplexity than the base for
+those with free sentences, whether 20 or 600 were learned: ``python -m bench adaptation``."""
 WORD_WORTH = 30.0
-"""The same for single words."""
+"""The same for single words, chosen with it of 10, 30 and 100."""
 TOKENS_LIMIT = 2_000_000
 """Words and marks of the owner's; years of talking to a device, some 120 MB while counting."""
 SMALLEST = 1e-12

@@ -94,6 +94,20 @@ def write_ngram(path: Path, tables: Tables) -> int:
 
     Raises :exc:`ScorerError` when the file cannot be written.
     """
+    content = encode_ngram(tables)
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        raise ScorerError(
+            f"{path} cannot be written: {error.strerror}", "Check the path"
+        ) from error
+    return len(content)
+
+
+def encode_ngram(tables: Tables) -> bytes:
+    """Quantise ``tables``; return the file's content."""
     prob_book, prob = _quantise(tables.prob)
     backoff_book, backoff = _quantise(tables.backoff)
     blob = "\n".join(tables.words).encode()
@@ -127,16 +141,23 @@ def write_ngram(path: Path, tables: Tables) -> int:
         }
     ).encode()
     start = HEAD.pack(MAGIC, VERSION, len(header), zlib.crc32(header)) + header
-    content = start + bytes(-len(start) % ALIGNMENT) + body
-    part = path.with_name(path.name + ".part")
+    return start + bytes(-len(start) % ALIGNMENT) + body
+
+
+def fingerprint(path: Path) -> int | None:
+    """Return a number that differs between files, without reading more than their first bytes.
+
+    It is the header's checksum, and the header has the body's. None for other kinds of files.
+    Raises :exc:`ScorerError` when it cannot be read.
+    """
     try:
-        part.write_bytes(content)
-        part.replace(path)
+        with path.open("rb") as file:
+            head = file.read(HEAD.size)
     except OSError as error:
-        raise ScorerError(
-            f"{path} cannot be written: {error.strerror}", "Check the path"
-        ) from error
-    return len(content)
+        raise ScorerError(f"{path} cannot be read: {error.strerror}", "Check the path") from error
+    if len(head) < HEAD.size or not head.startswith(MAGIC):
+        return None
+    return int(HEAD.unpack(head)[3])
 
 
 def packed_size(tables: Tables) -> int:
