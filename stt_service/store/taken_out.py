@@ -1,4 +1,4 @@
-"""What leaves the store by its owner's hand: sound to a loudspeaker, copies to a folder."""
+"""What is taken out of the store: sound to a loudspeaker or a recogniser, copies to a folder."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import soundfile
 
+from stt_service.audio.api import AudioFormat
+from stt_service.audio.resample import Resampler, Samples
 from stt_service.errors import StoreError
+from stt_service.memory_file import memory_file
 from stt_service.store.utterances import Utterances
 
 PLAYERS = (("pw-play", "-"), ("aplay", "-q", "-"), ("paplay", "/dev/stdin"))
@@ -47,6 +51,14 @@ def play(flac: bytes) -> None:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         complaint = f"{command[0]} failed: {said[-1] if said else done.returncode}"
     raise StoreError(f"the sound cannot be played: {complaint}", remedy)
+
+
+def samples(flac: bytes, rate: int) -> Samples:
+    """Return a FLAC file's sound as mono int16 at ``rate`` hertz. Raises :exc:`AudioError`."""
+    with memory_file(flac) as memory:  # by its descriptor, as when it was written
+        found, own = soundfile.read(memory.fileno(), dtype="int16", closefd=False)
+    resampler = Resampler(AudioFormat(own, 1, "a kept utterance"), rate)
+    return np.concatenate((resampler.feed(found), resampler.finish()))
 
 
 def export(utterances: Utterances, folder: Path) -> int:

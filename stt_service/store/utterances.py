@@ -34,6 +34,7 @@ from stt_service.store.kept import (
     Verdict,
     Which,
 )
+from stt_service.store.learned import Learned
 from stt_service.store.passing import Passing, Ticks, tick
 from stt_service.store.rows import (
     bury,
@@ -83,6 +84,7 @@ class Utterances:
         self._database = database
         self._ledger = Ledger(database)
         self.passing = Passing(database, ticks)
+        self.learned = Learned(database)
         self._quota = quota
         self._clock = clock
         self._seal = seal
@@ -101,6 +103,7 @@ class Utterances:
             names = self._sound.names()
             lost = [(number,) for number, name in rows if name not in names]
             connection.executemany("DELETE FROM utterances WHERE number = ?", lost)
+            self.learned.sweep(connection)
         if swept or lost:
             logger.warning("removed %d files without a row, %d rows without", swept, len(lost))
 
@@ -266,6 +269,7 @@ class Utterances:
             for name in names:
                 bury(connection, "utterance", name, self._clock())
             gone = [gone for name in names for gone in delete(connection, "id", name)]
+            self.learned.drop_from(gone)
         self._wipe(gone)
         return len(gone)
 
@@ -284,6 +288,9 @@ class Utterances:
             for one in actors:
                 bury(connection, "actor", one, self._clock())
                 gone += delete(connection, "actor", one)
+            if actor == "owner":
+                with suppress(StoreError):  # the consent ends all the same; sweeping tries again
+                    self.learned.drop()
         with suppress(ConsentError):
             self._ledger.remember()
         self._wipe(gone)
