@@ -87,11 +87,13 @@ class Recogniser:
             else:
                 self._faults.over("model", "the model is open")
         self.plan = plan
+        # What a client has wished for meanwhile stays, unless the plan wishes for something new.
+        wishes = self.wishes if plan.wishes == before.wishes else plan.wishes
         if plan.ear_key != before.ear_key:
             self._ear.change(plan.cutter(), plan.gate())
         if self.engines.current is None:
-            self.wishes = plan.wishes
-        elif not self._use(plan.wishes):
+            self.wishes = wishes
+        elif not self._use(wishes):
             self._use(self.wishes, again=True)
         self.close_unused()
 

@@ -197,6 +197,23 @@ def test_a_reload_takes_another_engine_and_loses_nothing(stage: Stage) -> None:
     assert len(stage.engines) == 2
 
 
+def test_a_reload_keeps_what_a_client_has_wished_for(stage: Stage) -> None:
+    """Unless the plan itself wishes for something else than before."""
+    listener = stage.start()
+    eventually(lambda: listener.state().ready)
+    asked = Wishes(hot_words={"marvin": 2.0})
+    listener.wish(asked)
+    eventually(lambda: listener.state().wishes == asked)
+    listener.reload(replace(stage.plan, engine_key=2))
+    eventually(lambda: len(stage.engines) == 2)
+    stage.source.put(SENTENCE)
+    stage.heap.wait(UtteranceFinal)
+    assert listener.state().wishes == asked
+    planned = Wishes(hot_words={"lights": 1.0})
+    listener.reload(replace(stage.plan, engine_key=2, wishes=planned))
+    eventually(lambda: listener.state().wishes == planned)
+
+
 def test_a_reload_that_cannot_be_done_leaves_everything_as_it_was(stage: Stage) -> None:
     """And says so."""
     listener = stage.start()
