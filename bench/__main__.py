@@ -27,6 +27,24 @@ def _show(header: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
 
 
 @bench.command()
+@click.option("--learned", type=int, multiple=True, help="Sentences learned; 20 to 600 by default.")
+def adaptation(learned: tuple[int, ...]) -> None:
+    """Perplexity for owners of a device, before and after a language model is adapted to them."""
+    from bench.adaptation import HEADER, LEARNED, run  # noqa: PLC0415
+
+    _show(HEADER, run(learned or LEARNED))
+
+
+@bench.command()
+@click.option("--rounds", default=3, show_default=True, help="For each household.")
+def personal(rounds: int) -> None:
+    """Word errors before and after learning from an owner's corrections."""
+    from bench.owners import HEADER, run  # noqa: PLC0415
+
+    _show(HEADER, run(rounds))
+
+
+@bench.command()
 @click.option("--limit", type=int, help="Clips of each test set; all by default.")
 @click.option("--beam", default=500, show_default=True)
 def parity(limit: int | None, beam: int) -> None:

@@ -7,6 +7,7 @@ does not load a neural network.
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,18 +15,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from stt_service.closing import Closing
-from stt_service.errors import ConfigError, SttError
+from stt_service.errors import ConfigError, ScorerError, SttError
 from stt_service.models.store import InstalledModel, ModelStore
 from stt_service.settings import Settings
 
 if TYPE_CHECKING:
     from stt_service.audio.api import AudioSource
-    from stt_service.decoder.api import Grammar
+    from stt_service.decoder.alphabet import Alphabet
+    from stt_service.decoder.api import Grammar, Scorer
     from stt_service.engine.api import Engine
     from stt_service.events import Partial
     from stt_service.hearing import Cutter
     from stt_service.models.install import Announce, Installer
     from stt_service.transcriber import Recognition
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -71,14 +75,11 @@ def open_engine(settings: Settings) -> Engine:
 
 def _open_litert(settings: Settings, store: ModelStore, model: InstalledModel) -> Engine:
     from stt_service.decoder.confidence import Calibration
-    from stt_service.decoder.scorer import open_scorer
     from stt_service.engine.graph import read_graph
     from stt_service.engine.litert import LiteRtEngine
 
-    alpha, beta = _weights(settings, model)
-    path = _scorer_path(settings, model)
     graph = read_graph(model.model)
-    scorer = open_scorer(path, graph.alphabet, alpha, beta) if path else None
+    scorer = _open_scorer(settings, model, graph.alphabet)
     return LiteRtEngine(
         model.model,
         model_id=model.id,
@@ -89,6 +90,20 @@ def _open_litert(settings: Settings, store: ModelStore, model: InstalledModel) -
         trusted=store.vouched_for(),
         graph=graph,
     )
+
+
+def _open_scorer(settings: Settings, model: InstalledModel, alphabet: Alphabet) -> Scorer | None:
+    from stt_service.app_store import learned_version, scorer_file
+    from stt_service.decoder.scorer import open_scorer
+
+    alpha, beta = _weights(settings, model)
+    if (version := learned_version(settings, model)) is not None:
+        try:
+            return open_scorer(scorer_file(settings, version), alphabet, alpha, beta)
+        except ScorerError as error:  # as when it is forgotten in this moment
+            logger.warning("what was learned is not used: %s", error)
+    path = _scorer_path(settings, model)
+    return open_scorer(path, alphabet, alpha, beta) if path else None
 
 
 def _open_native(settings: Settings, model: InstalledModel) -> Engine:

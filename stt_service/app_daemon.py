@@ -20,7 +20,7 @@ from types import FrameType
 from stt_service.app_audio import open_named_source
 from stt_service.app_listener import make_listener, make_plan, model_rate
 from stt_service.app_server import start_server
-from stt_service.app_store import make_recorder
+from stt_service.app_store import learned_stamp, make_recorder
 from stt_service.app_upload import make_sending
 from stt_service.errors import SttError
 from stt_service.events import Fault, LiveEvent, MuteChanged, Recovered, UtteranceFinal
@@ -32,6 +32,8 @@ from stt_service.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+LOOK_SECONDS = 3.0
+"""Between two looks at what was learned: a withdrawal reaches the recogniser within them."""
 PRINT_LIMIT = 10_000
 """Events that may wait for standard output: a reader that pauses for minutes loses nothing."""
 FIXED = ("source", "microphone", "server", "store", "upload", "paths")
@@ -77,6 +79,7 @@ class Daemon:
         self._woken: queue.SimpleQueue[Happened] = queue.SimpleQueue()
         self._hub = Hub()
         self._settings = load()
+        self._learned = learned_stamp(self._settings)
         self._rate = model_rate(self._settings)
 
     def run(self) -> int:
@@ -140,11 +143,11 @@ class Daemon:
 
     def _wait(self, listener: Listener, notifier: Notifier, tell: Callable[[], None]) -> int:
         while True:
-            happened = self._woken.get()
+            happened = self._next(listener, notifier)
             if happened.what == "signal":
                 if happened.number != signal.SIGHUP:
                     return 130 if happened.number == signal.SIGINT else 0
-                self._reload(listener, notifier)
+                self._reload(listener, notifier, self._load)
             elif happened.what == "events":
                 tell()
                 notifier.status(_status(listener))
@@ -162,6 +165,16 @@ class Daemon:
                 name = listener.state().source
                 listener.report(Fault("source", f"{name} has ended", "Restart to hear it again"))
 
+    def _next(self, listener: Listener, notifier: Notifier) -> Happened:
+        """Wait for what happens; take over meanwhile what was learned or forgotten elsewhere."""
+        while True:
+            try:
+                return self._woken.get(timeout=LOOK_SECONDS)
+            except queue.Empty:
+                if (found := learned_stamp(self._settings)) != self._learned:
+                    self._learned = found
+                    self._reload(listener, notifier, lambda: self._settings)
+
     def _tell(self, events: list[LiveEvent]) -> None:
         for event in events:
             if isinstance(event, UtteranceFinal):
@@ -169,10 +182,10 @@ class Daemon:
                 if self._show is not None:
                     self._show(event)
 
-    def _reload(self, listener: Listener, notifier: Notifier) -> None:
+    def _reload(self, listener: Listener, notifier: Notifier, load: Callable[[], Settings]) -> None:
         notifier.reloading()
         try:
-            settings = self._load()
+            settings = load()
             listener.reload(make_plan(settings, self._rate))
         except SttError as error:
             logger.warning("nothing was reloaded: %s", error)

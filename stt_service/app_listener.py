@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from stt_service.app import beam_width, find_phrases, model_store, open_engine
-from stt_service.errors import ConfigError, ModelError
+from stt_service.app_store import learned_version
+from stt_service.errors import ConfigError, ModelError, ScorerError
 from stt_service.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from stt_service.listener.gate import Gate
     from stt_service.listener.listener import Listener
     from stt_service.listener.plan import Plan
+    from stt_service.store.learned import Version
 
+NOTHING: Mapping[str, float] = {}
+"""No hot words."""
 USUAL_RATE = 16_000
 """Hertz of nearly every model: what is listened to until a missing one is there."""
 
@@ -45,10 +49,17 @@ def make_plan(settings: Settings, rate: int) -> Plan:
 
     segmenter_settings(settings)  # whatever is wrong is said before anything starts
     listener = settings.listener
+    version = _learned(settings)
     return Plan(
-        engine_key=(settings.engine, settings.model, settings.scorer, settings.paths),
+        engine_key=(
+            settings.engine,
+            settings.model,
+            settings.scorer,
+            settings.paths,
+            version.number if version else 0,
+        ),
         open_engine=lambda: open_engine(settings),
-        options=partial(stream_options, settings),
+        options=partial(stream_options, settings, learned=version.hot_words if version else {}),
         wishes=microphone_wishes(settings),
         ear_key=(
             settings.vad,
@@ -63,6 +74,14 @@ def make_plan(settings: Settings, rate: int) -> Plan:
         caller_cutter=lambda endpoints: _caller_cutter(settings, rate, endpoints=endpoints),
         judge=Judge(listener.min_confidence, listener.min_words_length),
     )
+
+
+def _learned(settings: Settings) -> Version | None:
+    """Return what was learned of the owner and is in force."""
+    try:
+        return learned_version(settings, model_store(settings).resolve(settings.model.name))
+    except (ModelError, ScorerError):
+        return None  # opening the model says what is wrong with it
 
 
 def microphone_wishes(settings: Settings) -> Wishes:
@@ -95,13 +114,20 @@ def hot_words(entries: tuple[str, ...]) -> Mapping[str, float]:
     return boosts
 
 
-def stream_options(settings: Settings, model: ModelInfo, wishes: Wishes) -> StreamOptions:
-    """Return what a stream is asked for. Raises :exc:`PhrasesError`."""
+def stream_options(
+    settings: Settings, model: ModelInfo, wishes: Wishes, *, learned: Mapping[str, float] = NOTHING
+) -> StreamOptions:
+    """Return what a stream is asked for. Raises :exc:`PhrasesError`.
+
+    ``learned`` are hot words of the owner's; those that are wished for win over them, and phrases
+    that are all that is listened for make them needless.
+    """
     from stt_service.engine.api import StreamOptions
 
+    strict = wishes.phrases is not None and wishes.phrases_mode == "strict"
     return StreamOptions(
         beam_width=beam_width(settings),
-        hot_words=wishes.hot_words,
+        hot_words=wishes.hot_words if strict else {**learned, **wishes.hot_words},
         grammar=_grammar(model, wishes),
         alternatives=wishes.alternatives,
     )

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from stt_service.settings import Settings
 
 if TYPE_CHECKING:
+    from stt_service.models.store import InstalledModel
     from stt_service.store.filters import Rules
+    from stt_service.store.learned import Version
     from stt_service.store.recorder import Recorder
     from stt_service.store.shelf import Shelf, Store
     from stt_service.store.utterances import Utterances
@@ -47,6 +49,37 @@ def open_store(settings: Settings) -> Iterator[Store]:
     """Open the store, made where it is missing, and close it. Raises :exc:`StoreError`."""
     with make_shelf(settings).open() as store:
         yield store
+
+
+def learned_version(settings: Settings, model: InstalledModel) -> Version | None:
+    """Return what was learned of the owner and is in force, None where it is of no use.
+
+    It is none for another scorer than the one that it was made of, as after an update.
+    """
+    from stt_service.decoder.ngram_file import fingerprint
+    from stt_service.store.learned import read_state
+
+    wanted = settings.scorer.personal and settings.scorer.path == "auto"
+    if not wanted or settings.engine.name != "litert" or model.scorer is None:
+        return None
+    version = read_state(store_folder(settings)).current
+    if version is None or not scorer_file(settings, version).is_file():
+        return None
+    return version if fingerprint(model.scorer) == version.base else None
+
+
+def scorer_file(settings: Settings, version: Version) -> Path:
+    """Return where the scorer of a version lies."""
+    from stt_service.store.learned import scorer_path
+
+    return scorer_path(store_folder(settings), version)
+
+
+def learned_stamp(settings: Settings) -> int:
+    """Return a number that changes when something else is in force; cheap enough to ask often."""
+    from stt_service.store.learned import stamp
+
+    return stamp(store_folder(settings))
 
 
 def opted_in(path: Path) -> bool:

@@ -28,6 +28,7 @@ def tasks(settings: Settings) -> list[Task]:
     """Return what there is to do by these settings, in order."""
     return [
         Task("store", partial(keep_to_quota, settings)),
+        *([Task("personal", partial(learn_words, settings))] if settings.scorer.personal else ()),
         *(
             Task(name, partial(refresh_dataset, Path(name).expanduser()))
             for name in settings.upkeep.datasets
@@ -45,6 +46,13 @@ def keep_to_quota(settings: Settings) -> str:
         gone = store.utterances.tidy()
         found = store.utterances.stats()
     return f"{gone} deleted, {found.utterances} kept: {found.bytes / 2**20:.1f} MiB"
+
+
+def learn_words(settings: Settings) -> str:
+    """Learn from what is kept and was corrected or accepted. Raises :exc:`SttError`."""
+    from stt_service.app_personal import learn
+
+    return learn(settings).said
 
 
 def refresh_dataset(folder: Path) -> str:

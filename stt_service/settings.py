@@ -108,6 +108,7 @@ class ScorerSettings(_Section):
     """Which language model, and how much it counts."""
 
     path: Auto | Literal["none"] | FilePath
+    personal: bool
     alpha: Auto | Annotated[Real, Field(ge=0, le=20)]
     beta: Auto | Annotated[Real, Field(ge=-20, le=20)]
 

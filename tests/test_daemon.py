@@ -12,10 +12,14 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from stt_service.app import data_dir
 from stt_service.app_daemon import unchangeable
 from stt_service.config import load
+from stt_service.decoder.ngram_file import fingerprint
 from stt_service.settings import Settings
+from stt_service.store.learned import Comparison, Version
 from tests import running
+from tests.upload.conftest import Device
 
 
 @pytest.fixture
@@ -173,6 +177,41 @@ def test_settings_are_reloaded_and_mistakes_change_nothing(daemon, tmp_path: Pat
     assert f"{file}:2: listener.min_confidence = 7" in log
     assert "reloaded the settings" in log
     assert "a restart is needed for server.port" in log
+
+
+@pytest.mark.slow
+def test_what_is_learned_and_forgotten_elsewhere_is_taken_over(daemon, tmp_path: Path) -> None:
+    """By itself, within seconds: the nightly upkeep and a withdrawal are other processes."""
+    device = Device(tmp_path / "state" / "store")
+    device.give("keep")
+    consent = device.ledger.standing().owner
+    assert consent is not None
+    one = daemon("--source", "cmd:sleep 1000")
+    one.wait_for("READY=1")
+    scorer = data_dir() / "stt-en-small.ngram"
+    version = Version(
+        number=1,
+        file="stt-en-small+1.ngram",
+        base=fingerprint(scorer) or 0,
+        hot_words={"kitchen": 1.0},
+        learned=(device.keep(1).id,),
+        pseudonym=consent.pseudonym,
+        made="2026-11-29T03:30:00+00:00",
+        comparison=Comparison(utterances=10, words=50, before=9, after=4),
+    )
+    device.utterances.learned.adopt(version, scorer.read_bytes(), "")
+    _opened(one, 2)
+    device.utterances.withdraw("owner", "asked")
+    _opened(one, 3)
+    device.database.close()
+    assert one.end(signal.SIGTERM)[0] == 0
+
+
+def _opened(one: running.Running, times: int) -> None:
+    end = time.monotonic() + running.PATIENCE
+    while one.log.count("opened the model stt-en-small") < times:
+        assert time.monotonic() < end, one.log
+        time.sleep(0.05)
 
 
 @pytest.mark.slow

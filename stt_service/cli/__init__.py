@@ -41,6 +41,7 @@ COMMANDS = {
     "listen": ("stt_service.cli.control:listen", "Have the daemon take the next utterance."),
     "models": ("stt_service.cli.models:models_group", "List, install and choose models."),
     "mute": ("stt_service.cli.control:mute", "Make the daemon stop listening."),
+    "personal": ("stt_service.cli.personal:personal_group", "Learn the owner's own words."),
     "phrases": ("stt_service.cli.phrases:phrases_group", "List ready phrases, check your own."),
     "queue": ("stt_service.cli.queue:queue_group", "See and steer what leaves this device."),
     "run": ("stt_service.cli.run:run", "Listen and never stop listening."),

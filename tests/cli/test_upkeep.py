@@ -18,7 +18,10 @@ DAYS = 30
 def test_nothing_is_kept_and_looking_makes_no_files(run: Run, tmp_path: Path) -> None:
     """Where nobody ever agreed."""
     done = run("upkeep", "--state-dir", tmp_path / "none")
-    assert (done.status, done.out) == (0, "store: nothing is kept\n")
+    assert (done.status, done.out) == (
+        0,
+        "store: nothing is kept\npersonal: nothing is kept to learn from\n",
+    )
     assert not (tmp_path / "none").exists()
 
 
