@@ -23,12 +23,14 @@ from training.mixture import numbered, perplexity
 BUNDLED = Path(__file__).resolve().parents[1] / "models/stt-en-small.ngram"
 OWNERS = (
     ("librispeech", "7367"),
+    ("librispeech", "163"),
     ("librispeech", None),
     ("common_voice", "bf35656a89be"),
     ("common_voice", None),
     ("ljspeech", None),
     ("grid_s1", None),
     ("phrases", None),
+    ("alphanumeric", None),
     ("wake_words", None),
     ("speech_commands", None),
 )
@@ -37,7 +39,7 @@ LEARNED = (20, 60, 200, 600)
 """Sentences."""
 WORTHS = (
     *((worth, WORD_WORTH) for worth in (3.0, WORTH, 30.0)),
-    *((WORTH, word_worth) for word_worth in (10.0, 100.0)),
+    *((WORTH, word_worth) for word_worth in (30.0, 300.0)),
 )
 """For histories and for single words."""
 HEADER = ("owner", "learned", "then says", "base", *(f"{m:g}, {w:g}" for m, w in WORTHS))

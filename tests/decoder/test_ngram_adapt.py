@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stt_service.decoder.lexicon import spells
 from stt_service.decoder.ngram import NgramModel, open_ngram
-from stt_service.decoder.ngram_adapt import TOKENS_LIMIT, WORTH, adapt
+from stt_service.decoder.ngram_adapt import TOKENS_LIMIT, WORD_WORTH, WORTH, adapt
 from stt_service.decoder.ngram_build import build
 from stt_service.decoder.ngram_counts import BEGIN, END, UNKNOWN, count_orders, read_corpus
 from stt_service.decoder.ngram_file import LOWEST, Tables, read_ngram, write_ngram
@@ -256,7 +256,7 @@ def test_a_closed_vocabulary_learns_words_too():
     prob = np.array([LOWEST, LOWEST, *np.log([0.3, 0.5, 0.2])], np.float32)
     backoff = np.log([1, 1, 1, 0.5 / 0.8, 1]).astype(np.float32)
     tables = adapt(replace(by_hand(), word_prob=prob, word_backoff=backoff), [["new"]])
-    assert after_words(tables, ())[-1] == pytest.approx(1 / 62, rel=1e-4)
+    assert after_words(tables, ())[-1] == pytest.approx(1 / (2 + 2 * WORD_WORTH), rel=1e-4)
     assert after_words(tables, ()).sum() == pytest.approx(1, abs=1e-5)
 
 
