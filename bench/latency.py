@@ -27,7 +27,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from stt_service.audio.microphone import BLOCK_SECONDS
-from stt_service.segmenter import SegmenterSettings, SpeechEnded, UtteranceCutter
+from stt_service.segmenter import SegmenterSettings, SpeechEnded
+from stt_service.utterance_cutter import UtteranceCutter
 from stt_service.vad.webrtc import WebRtcVad
 from tests.running import RATE, ROOT, TEXT, Running, sentence
 

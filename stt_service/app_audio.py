@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from stt_service.audio.devices import Device
     from stt_service.audio.resample import Samples
     from stt_service.events import Fault, Recovered
-    from stt_service.segmenter import SegmenterSettings, UtteranceCutter
+    from stt_service.segmenter import SegmenterSettings
+    from stt_service.utterance_cutter import UtteranceCutter
     from stt_service.vad.api import Vad
 
 
@@ -35,7 +36,7 @@ def segmenter_settings(settings: Settings) -> SegmenterSettings:
 
 def utterance_cutter(settings: Settings, rate: int) -> UtteranceCutter:
     """Return what cuts audio at ``rate`` hertz into utterances. Raises :exc:`ConfigError`."""
-    from stt_service.segmenter import UtteranceCutter
+    from stt_service.utterance_cutter import UtteranceCutter
 
     return UtteranceCutter(voice_detector(settings, rate), segmenter_settings(settings))
 

@@ -23,7 +23,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stt_service.errors import ConfigError
-from stt_service.vad.api import Vad
 
 MAX_SECONDS = 3600.0
 """Of any setting: whoever decodes an utterance may hold it whole."""
@@ -231,39 +230,4 @@ class Segmenter:
         # What was held back is the next utterance's pre-roll.
         self._history.extend(self._held)
         self._idle()
-        return events
-
-
-class UtteranceCutter:
-    """A detector and a segmenter, fed in chunks of any size; owned by one thread."""
-
-    def __init__(self, vad: Vad, settings: SegmenterSettings | None = None) -> None:
-        self._vad = vad
-        self._segmenter = Segmenter(vad.rate, vad.frame, settings)
-        self._rest: Samples = np.zeros(0, np.int16)
-        self.judged = 0
-        """Frames that the detector has judged since the beginning."""
-        self.voiced = 0
-        """Those in which it heard speech."""
-
-    def feed(self, samples: Samples) -> list[Event]:
-        """Take mono samples at the detector's rate, any number of them."""
-        size = self._vad.frame
-        samples = np.concatenate((self._rest, samples))
-        whole = len(samples) - len(samples) % size
-        self._rest = samples[whole:]
-        events: list[Event] = []
-        for at in range(0, whole, size):
-            frame = samples[at : at + size]
-            is_speech = self._vad.is_speech(frame)
-            self.judged += 1
-            self.voiced += is_speech
-            events += self._segmenter.push(frame, is_speech=is_speech)
-        return events
-
-    def finish(self) -> list[Event]:
-        """End the recording, and be ready for another."""
-        events = self._segmenter.finish(self._rest)
-        self._rest = np.zeros(0, np.int16)
-        self._vad.reset()
         return events

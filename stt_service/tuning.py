@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stt_service.onset import OnsetAligner
 from stt_service.segmenter import Segmenter, SegmenterSettings, SpeechEnded
 from stt_service.vad.api import Vad
 
@@ -89,7 +90,7 @@ def examine(blocks: Iterable[NDArray[np.int16]], vad: Vad, settings: SegmenterSe
     ``blocks`` are mono at the detector's rate. What does not fill a frame at the end is cut as
     the segmenter cuts it, and left out of the figures.
     """
-    segmenter = Segmenter(vad.rate, vad.frame, settings)
+    segmenter, aligner = Segmenter(vad.rate, vad.frame, settings), OnsetAligner(vad.rate)
     rest = np.zeros(0, np.int16)
     levels: list[float] = []
     peaks: list[float] = []
@@ -105,10 +106,11 @@ def examine(blocks: Iterable[NDArray[np.int16]], vad: Vad, settings: SegmenterSe
             levels.append(max(FLOOR_DB, 10 * np.log10(energy)) if energy else FLOOR_DB)
             peaks.append(float(np.abs(wide).max()))
             speech.append(is_speech)
-            events = segmenter.push(frame, is_speech=is_speech)
+            events = aligner.align(segmenter.push(frame, is_speech=is_speech))
             ended += [event for event in events if isinstance(event, SpeechEnded)]
         rest = samples[whole:]
-    ended += [event for event in segmenter.finish(rest) if isinstance(event, SpeechEnded)]
+    events = aligner.align(segmenter.finish(rest))
+    ended += [event for event in events if isinstance(event, SpeechEnded)]
     vad.reset()
     inside = np.zeros(len(speech), bool)
     for event in ended:

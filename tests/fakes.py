@@ -12,7 +12,8 @@ from stt_service.audio.api import AudioFormat, AudioSource, Block
 from stt_service.engine.api import Engine, ModelInfo, Samples, Stream, StreamOptions
 from stt_service.errors import AudioError, EngineError
 from stt_service.events import Alternative, Partial, Transcript, Word
-from stt_service.segmenter import SegmenterSettings, UtteranceCutter
+from stt_service.segmenter import SegmenterSettings
+from stt_service.utterance_cutter import UtteranceCutter
 from stt_service.vad.api import Vad
 
 HUSH = 15

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stt_service.segmenter import SpeechEnded, UtteranceCutter
+from stt_service.segmenter import SpeechEnded
 from stt_service.tuning import FLOOR_DB, Cut, examine
-from tests.test_segmenter import FRAME, RATE, SETTINGS, LoudIsSpeech
+from stt_service.utterance_cutter import UtteranceCutter
+from tests.test_segmenter import FRAME, RATE, SETTINGS
+from tests.test_utterance_cutter import LoudIsSpeech
 
 
 def recording(*runs: tuple[bool, int]) -> np.ndarray:
@@ -23,7 +25,7 @@ def test_figures_of_a_recording() -> None:
     """One word, a pause in it, and a click that is in no utterance."""
     samples = recording((False, 10), (True, 6), (False, 6), (True, 6), (False, 40), (True, 2))
     found = examine([samples, np.zeros(3, np.int16)], LoudIsSpeech(), SETTINGS)
-    assert found.cuts == (Cut(0.07, 0.32, "silence"),)
+    assert found.cuts == (Cut(0.08, 0.32, "silence"),)
     assert found.duration == pytest.approx(0.703)
     assert found.frame_seconds == pytest.approx(0.01)
     assert found.speech_seconds == pytest.approx(0.14)

@@ -18,7 +18,7 @@ from stt_service.engine.api import Samples, StreamOptions
 from stt_service.events import Heard, LiveEvent
 from stt_service.hearing import Hearing
 from stt_service.listener.gate import Gate
-from stt_service.segmenter import UtteranceCutter
+from stt_service.utterance_cutter import UtteranceCutter
 
 PRE_PRESS_SECONDS = 0.5
 """Audio from before an order to listen that is taken along: who presses a button already speaks."""

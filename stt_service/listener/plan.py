@@ -9,7 +9,7 @@ from stt_service.engine.api import Engine, ModelInfo, StreamOptions
 from stt_service.hearing import Cutter, Judge
 from stt_service.listener.api import Wishes
 from stt_service.listener.gate import Gate
-from stt_service.segmenter import UtteranceCutter
+from stt_service.utterance_cutter import UtteranceCutter
 
 
 @dataclass(frozen=True)

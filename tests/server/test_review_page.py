@@ -89,10 +89,19 @@ def open_review(page: Any, stage: Stage, *, clip: bool = True) -> None:
 
 
 def has_drawing(page: Any) -> bool:
-    """Return whether the waveform has a stroke."""
+    """Return whether the waveform has a stroke.
+
+    A copy is read, made for that: of a canvas that is read again and again the browser complains.
+    """
     return page.evaluate(
-        "() => { const c = document.getElementById('wave');"
-        " return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v) => v) }"
+        """() => {
+            const wave = document.getElementById("wave");
+            const { width, height } = wave;
+            const copy = Object.assign(document.createElement("canvas"), { width, height });
+            const drawing = copy.getContext("2d", { willReadFrequently: true });
+            drawing.drawImage(wave, 0, 0);
+            return drawing.getImageData(0, 0, width, height).data.some((value) => value);
+        }"""
     )
 
 

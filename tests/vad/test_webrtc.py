@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from stt_service.errors import ConfigError
-from stt_service.segmenter import SpeechEnded, SpeechStarted, UtteranceCutter
+from stt_service.segmenter import SpeechEnded, SpeechStarted
+from stt_service.utterance_cutter import UtteranceCutter
 from stt_service.vad.webrtc import FRAME_MS, RATES, WebRtcVad
 
 WAV = Path(__file__).parents[3] / "shared/genuine/wav"
