@@ -34,7 +34,7 @@ def test_figures_of_a_recording() -> None:
     assert found.speech_db == pytest.approx(-6.02, abs=0.01)
     assert found.noise_db == FLOOR_DB
     assert found.peaks.max() == 0.5
-    assert np.flatnonzero(found.inside).tolist() == list(range(7, 32))
+    assert np.flatnonzero(found.inside).tolist() == list(range(8, 32))
 
 
 def test_an_empty_recording_has_figures_too() -> None:
