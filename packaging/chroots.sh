@@ -22,13 +22,16 @@ need() {
   done
 }
 
+emulated() { ls /proc/sys/fs/binfmt_misc | grep -q qemu; }
+
 make_chroot() {
   [ -e "$1/.complete" ] && return 0
   if [ "$3" != "$(dpkg --print-architecture)" ]; then
     [ -e /proc/sys/fs/binfmt_misc/status ] \
       || mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
-    ls /proc/sys/fs/binfmt_misc | grep -q qemu \
-      || { echo "a chroot for $3 needs qemu-user-static and its binfmt entries" >&2; exit 2; }
+    # A boot registers them; where none took place, as in a container, this does.
+    emulated || update-binfmts --enable >/dev/null 2>&1 || true
+    emulated || { echo "a chroot for $3 needs qemu-user-static and its binfmt entries" >&2; exit 2; }
   fi
   rm -rf --one-file-system "$1"
   mkdir -p "$(dirname "$1")"

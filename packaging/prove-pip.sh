@@ -16,6 +16,10 @@ WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 [ $# -gt 0 ] || set -- python3.11 python3.13
 command -v uv >/dev/null || { echo "prove-pip.sh needs uv" >&2; exit 2; }
+# Before minutes are spent on one of them; called, since a version manager's command may be hollow.
+for python in "$@"; do
+  "$python" -c 'import venv' || { echo "prove-pip.sh needs $python" >&2; exit 2; }
+done
 WHEEL=$(echo "$DIST"/stt_service-*"$(uname -m)".whl)
 [ -f "$WHEEL" ] || { echo "no wheel for $(uname -m) in $DIST: make dist" >&2; exit 2; }
 tar -xzf "$DIST"/stt_service-*.tar.gz -C "$WORK"

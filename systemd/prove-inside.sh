@@ -5,6 +5,7 @@ set -u
 trap 'systemctl --no-block poweroff' EXIT
 BIN=/opt/stt-service/bin
 PORT=8765
+STATE=/var/lib/stt-service
 export PATH="/usr/local/bin:$PATH"
 
 fail() {
@@ -27,13 +28,27 @@ listening() { [ "$(property ActiveState)" = active ] && property StatusText | gr
 anew() { [ "$(property MainPID)" != "$1" ] && [ "$(property MainPID)" != 0 ] && listening; }
 muted() { property StatusText | grep -q 'muted by proof'; }
 heard() { timeout $((20 * ${PATIENCE:-1})) stt-service watch --json --kinds final | grep -m1 -q '"text": *"[a-z]'; }
+heard_by() {
+  timeout $((20 * ${PATIENCE:-1})) stt-service watch --json --kinds final \
+    | grep -m1 -q "\"scorer\": *\"$1\""
+}
+# teach COMMAND...: an owner agrees and corrects; COMMAND runs what follows as its user.
+teach() {
+  "$@" stt-service consent give --yes >/dev/null && "$@" $BIN/python /opt/prove/lessons.py \
+    || fail "no store with corrections"
+}
+# learned JOURNAL...: what upkeep has said of it there.
+learned() { journalctl -b -t stt-service-upkeep -o cat "$@" | grep '^personal: .* is in force$'; }
+as_service() {
+  runuser -u stt-service -- env HOME="$STATE" STT_SERVICE_PATHS__STATE="$STATE" "$@"
+}
 logged() { journalctl -b -t stt-service -o cat | grep -q "$1"; }
 
 until_true 60 "boot -> listening" listening
 until_true 30 "what is said becomes a transcript" heard
 journalctl -b -o cat STT_SERVICE_SCOPE=system -t stt-service | grep -q . || fail "no journal field"
 echo "ok  the journal has STT_SERVICE_SCOPE=system"
-[ "$(stat -c '%U %a' /var/lib/stt-service)" = "stt-service 700" ] || fail "owner of the state"
+[ "$(stat -c '%U %a' $STATE)" = "stt-service 700" ] || fail "owner of the state"
 echo "ok  the state folder is the service's alone"
 # Addresses and ports are hexadecimal there, and state 0A is listening.
 OPEN=$(awk -v port=":$(printf %04X "$PORT")" \
@@ -83,6 +98,14 @@ systemctl start stt-service-upkeep \
   || fail "the upkeep: $(journalctl -b -t stt-service-upkeep -o cat | tail -n 5)"
 journalctl -b -o cat -t stt-service-upkeep | grep -q '^store: ' || fail "the upkeep said nothing"
 echo "ok  the nightly upkeep runs, and its timer waits"
+teach as_service
+systemctl start stt-service-upkeep && learned >/tmp/learned \
+  || fail "it learned nothing: $(journalctl -b -t stt-service-upkeep -o cat | tail -n 5)"
+echo "ok  shut in as it is, it learns from corrections: $(cat /tmp/learned)"
+until_true 30 "the daemon takes over what was learned" heard_by stt-en-small+1
+as_service stt-service consent withdraw --yes >/dev/null || fail "withdraw"
+! find $STATE/store -name '*.ngram' | grep -q . || fail "what was learned is left"
+until_true 30 "after a withdrawal it is gone, and the daemon lets go of it" heard_by stt-en-small
 
 pid=$(property MainPID)
 awk '/^VmHWM|^Threads/ { printf "%s %s %s; ", $1, $2, $3 } END { print "" }' "/proc/$pid/status"
@@ -125,6 +148,8 @@ journalctl -b -o cat _SYSTEMD_USER_UNIT=stt-service.service | grep -q . || fail 
 pid=$(property MainPID)
 kill -KILL "$pid"
 until_true 30 "the user's unit is back after SIGKILL" anew "$pid"
-as_desk systemctl --user start stt-service-upkeep || fail "the user's upkeep"
-echo "ok  the user's nightly upkeep runs"
+teach as_desk
+as_desk systemctl --user start stt-service-upkeep && learned _UID="$(id -u desk)" >/tmp/learned \
+  || fail "the user's upkeep: $(journalctl -b -t stt-service-upkeep -o cat | tail -n 5)"
+echo "ok  the user's nightly upkeep runs and learns: $(cat /tmp/learned)"
 echo PROVEN

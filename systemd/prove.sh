@@ -1,8 +1,9 @@
 #!/bin/sh
 # Boots a Debian with systemd as process 1 and proves there what the units promise: it listens
 # after the boot, is back after SIGKILL and a hang, reloads, and keeps its mute over restarts and
-# upgrades; the nightly upkeep runs; somebody who is logged in and has a sound server is heard by the
-# unit for users. A recording in a loop plays the microphone. There is no network inside.
+# upgrades; the nightly upkeep runs and learns from corrections; somebody who is logged in and has a
+# sound server is heard by the unit for users. A recording in a loop plays the microphone. There is
+# no network inside.
 #
 #   sudo systemd/prove.sh [FOLDER]
 #
@@ -87,6 +88,7 @@ rate = 16000
 EOF
 rm -f "$ROOT/etc/stt-service/conf.d/50-proof.toml"
 install -m 755 "$HERE/prove-inside.sh" "$ROOT/opt/prove/inside.sh"
+install -m 644 "$HERE/lessons.py" "$ROOT/opt/prove"
 cat >"$ROOT/etc/systemd/system/proof.service" <<EOF
 [Unit]
 After=stt-service.service

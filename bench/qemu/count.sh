@@ -5,9 +5,9 @@
 #
 # RECORDING: speech of at least 12 s, mono, 16 bits, 16 kHz. BEAM (default 300, the bundled model's)
 # and CPUS can be set. Needs qemu-user 7.2 (the static one takes no plugins), gcc,
-# gcc-aarch64-linux-gnu and 500 MB in CACHE for an arm64 Debian's Python, which it fetches as packages
-# and unpacks without installing them. It takes some minutes of one core. PYTHON names the Python
-# that calls the bench, with headers.
+# gcc-aarch64-linux-gnu with libc6-dev-arm64-cross, and 500 MB in CACHE for an arm64 Debian's Python,
+# which it fetches as packages and unpacks without installing them. It takes some minutes of one
+# core. PYTHON names the Python that calls the bench, with headers.
 set -eu
 HERE=$(cd "$(dirname "$0")/../.." && pwd)
 . "$HERE/packaging/chroots.sh"
