@@ -47,5 +47,6 @@ class UtteranceCutter:
         """End the recording, and be ready for another."""
         events = self._aligner.align(self._segmenter.finish(self._rest))
         self._rest = np.zeros(0, np.int16)
+        self._aligner = OnsetAligner(self._vad.rate)  # the next recording's clock starts at 0
         self._vad.reset()
         return events

@@ -59,3 +59,14 @@ def test_the_cut_of_the_chunks_does_not_matter(runs, sizes):
         chunks.append(audio[at : at + size])
         at += size
     assert cut(chunks) == cut([audio])
+
+
+def test_a_cut_in_one_recording_is_forgotten_in_the_next():
+    """Where the first was cut for its length, the second's sound begins on a frame all the same."""
+    cutter = UtteranceCutter(LoudIsSpeech(), SETTINGS)
+    loud = np.full(600, 9000, np.int16)
+    cut = cutter.feed(np.concatenate((loud, np.zeros(20, np.int16)))) + cutter.finish()
+    assert cut[-1] == SpeechEnded(0, 600, "length")
+    quiet = np.concatenate((np.zeros(630, np.int16), loud[:100], np.zeros(200, np.int16)))
+    (ended,) = [one for one in cutter.feed(quiet) if isinstance(one, SpeechEnded)]
+    assert ended.start == 610
