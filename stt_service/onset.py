@@ -3,8 +3,8 @@
 A network looks at one frame every 20 ms. The same sentence, a few milliseconds later, falls on its
 frames otherwise, and where it is in doubt it answers otherwise. When an utterance begins is
 chance: the detector judges by a clock of its own. So each one is made to begin, by less than a
-step later, where its first loud sound falls on the edge of a frame: a recording is heard through a
-microphone as it is heard from its file, at whatever moment it comes.
+step later, where its first loud sound falls on the edge of a frame. The same samples then give the
+same frames at whatever moment they come; a converter on the way leaves little to chance.
 
     by chance   .....|.....|..SOUND     aligned   ...|.....|.....|SOUND
 """
