@@ -26,10 +26,12 @@ import numpy as np
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from bench import rivals
+from stt_service.app_audio import voice_detector
 from stt_service.audio.microphone import BLOCK_SECONDS
 from stt_service.segmenter import SegmenterSettings, SpeechEnded
 from stt_service.utterance_cutter import UtteranceCutter
-from stt_service.vad.webrtc import WebRtcVad
+from stt_service.vad.api import Vad
 from tests.running import RATE, ROOT, TEXT, Running, sentence
 
 CALLERS = 8
@@ -55,13 +57,20 @@ HEADER = (
 )
 
 
-class _Spy(WebRtcVad):
-    """Remembers where it last heard speech."""
+class _Spy(Vad):
+    """Remembers where the daemon's detector last heard speech."""
 
     clock = voiced = 0
 
+    def __init__(self, detector: Vad) -> None:
+        self._detector = detector
+        self.rate, self.frame = detector.rate, detector.frame
+
+    def reset(self) -> None:
+        self._detector.reset()
+
     def is_speech(self, frame: np.ndarray) -> bool:
-        verdict = super().is_speech(frame)
+        verdict = self._detector.is_speech(frame)
         self.clock += len(frame)
         if verdict:
             self.voiced = self.clock
@@ -78,7 +87,7 @@ class _End:
 
 def _ends(loop: np.ndarray, rounds: int) -> dict[int, _End]:
     """Return, by the sample at which an utterance ends, when that was known."""
-    vad = _Spy(RATE)
+    vad = _Spy(voice_detector(rivals.bundled(), RATE))
     cutter = UtteranceCutter(vad)
     found = {}
     for samples in np.split(np.tile(loop, rounds), rounds * len(loop) // vad.frame):

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 def voice_detector(settings: Settings, rate: int) -> Vad:
     """Return the detector for audio at ``rate`` hertz. Raises :exc:`ConfigError`."""
+    from stt_service.vad.gain import GainVad
     from stt_service.vad.webrtc import WebRtcVad
 
     vad = settings.vad
-    return WebRtcVad(rate, frame_ms=vad.frame_ms, aggressiveness=vad.aggressiveness)
+    detector = WebRtcVad(rate, frame_ms=vad.frame_ms, aggressiveness=vad.aggressiveness)
+    return GainVad(detector, vad.max_gain)
 
 
 def segmenter_settings(settings: Settings) -> SegmenterSettings:

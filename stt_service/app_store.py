@@ -114,6 +114,7 @@ def make_recorder(settings: Settings) -> Recorder:
         "channel": source.channel,
         "vad_aggressiveness": vad.aggressiveness,
         "vad_frame_ms": vad.frame_ms,
+        "vad_max_gain": vad.max_gain,
     }
     return Recorder(Habits(make_shelf(settings), _rules(settings), capture))
 

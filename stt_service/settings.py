@@ -144,6 +144,7 @@ class VadSettings(_Section):
 
     frame_ms: Annotated[Whole, Field(ge=10, le=30, multiple_of=10)]
     aggressiveness: Annotated[Whole, Field(ge=0, le=3)]
+    max_gain: Annotated[Real, Field(ge=0, le=40)]
 
 
 class SegmenterSection(_Section):
