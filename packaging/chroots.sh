@@ -22,6 +22,10 @@ need() {
   done
 }
 
+# What qemu-user is to be, where it runs a foreign Debian: a Raspberry Pi 4. Left alone it is a
+# machine with vectors (SVE) that no Pi has, on which NumPy's OpenBLAS gives wrong products.
+QEMU_CPU=${QEMU_CPU:-cortex-a72}
+
 emulated() { ls /proc/sys/fs/binfmt_misc | grep -q qemu; }
 
 make_chroot() {
@@ -46,7 +50,8 @@ enter() {
   mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
   status=0
   chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
-    DEBIAN_FRONTEND=noninteractive ${SOURCE_DATE_EPOCH:+SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH} \
+    DEBIAN_FRONTEND=noninteractive QEMU_CPU="$QEMU_CPU" \
+    ${SOURCE_DATE_EPOCH:+SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH} \
     "$@" || status=$?
   umount "$root/proc"
   return $status
