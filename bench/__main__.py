@@ -211,6 +211,15 @@ def rejection(limit: int | None) -> None:
 
 
 @bench.command()
+@click.option("--limit", type=int, help="Clips of each set; all by default.")
+def quiet(limit: int | None) -> None:
+    """What a quiet microphone costs, with and without the detector's gain, bundled model."""
+    from bench.quiet import HEADER, run  # noqa: PLC0415
+
+    _show(HEADER, run(limit))
+
+
+@bench.command()
 @click.option("--seconds", default=60.0, show_default=True, help="For each row.")
 def processor(seconds: float) -> None:
     """Processor time of a daemon with a microphone, in silence and while speech flows."""

@@ -40,7 +40,7 @@ Spoken = tuple[str, NDArray[np.float32]]
 def run(beam: int) -> Iterator[tuple[object, ...]]:
     """Yield rows as :data:`HEADER` names them."""
     model = model_store(rivals.bundled()).resolve("stt-en-small")
-    acoustic = AcousticModel(model.model, threads=1)
+    acoustic = AcousticModel(model.model, threads=1, speech_level=model.speech_level)
     left_out = held_out_speakers(read_sets(corpus.SHARED / "speech" / "train"))
     spoken = [
         (clip.transcript, acoustic.probabilities(clip.samples()))

@@ -89,6 +89,7 @@ def _open_litert(settings: Settings, store: ModelStore, model: InstalledModel) -
         state_dir=settings.paths.state_dir,
         trusted=store.vouched_for(),
         graph=graph,
+        speech_level=model.speech_level,
     )
 
 

@@ -112,6 +112,7 @@ def main(
         alpha=chosen.get("alpha"),
         beta=chosen.get("beta"),
         beam_width=chosen.get("beam_width"),
+        speech_level=chosen.get("speech_level"),
         calibration=calibration,
     )
     publish(name, entry, MODELS / "registry.toml")

@@ -39,6 +39,10 @@ EQUAL = 0.005
 BEAM_WIDTH = 300
 """Hypotheses kept at each frame: of sentences of strangers a point of word errors less than with
 100, at a quarter more processor time; 500 change little more."""
+SPEECH_LEVEL = -30.0
+"""Decibels below full scale to which quieter speech is raised. Of the digits of the speaker left
+out, whom a quiet microphone recorded, a third fewer are wrong than without; a higher level helps
+them more, but begins to change what was loud enough."""
 CLIPS_PER_SET = 50
 """Held-out clips of each set, evenly taken."""
 
@@ -185,7 +189,7 @@ def calibrate(
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
 def main(model: Path, scorer: Path, corpus: Path, output: Path) -> None:
     """Choose how a model is decoded, on the held-out speakers of its corpus."""
-    acoustic = AcousticModel(model, threads=1)
+    acoustic = AcousticModel(model, threads=1, speech_level=SPEECH_LEVEL)
     alphabet, step = acoustic.info.alphabet, acoustic.info.frame_step
     prepared = Corpus(corpus)
     heard = held_out(prepared, acoustic)
@@ -205,7 +209,13 @@ def main(model: Path, scorer: Path, corpus: Path, output: Path) -> None:
         else round(value, 4)
         for key, value in asdict(calibration).items()
     }
-    found = {"alpha": alpha, "beta": beta, "beam_width": BEAM_WIDTH, "calibration": rounded}
+    found = {
+        "alpha": alpha,
+        "beta": beta,
+        "beam_width": BEAM_WIDTH,
+        "speech_level": SPEECH_LEVEL,
+        "calibration": rounded,
+    }
     output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 

@@ -5,7 +5,7 @@ buffers that hold the least that the next step needs:
 
 * samples, until there are enough windows to fill the network's next run;
 * rows of features: those of that run with ``n_context`` more on either side. Beyond both ends
-  of the utterance rows are zero;
+  of the utterance rows are zero. Speech that is quieter than the network knows is raised here;
 * the LSTM's two state vectors, handed from run to run.
 
 A run takes ``n_steps`` frames. Features are computed for a whole run at a time and never in other
@@ -24,7 +24,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from stt_service.engine.api import Samples
-from stt_service.engine.features import FeatureExtractor
+from stt_service.engine.features import FULL_SCALE, FeatureExtractor
 from stt_service.engine.graph import GraphInfo, read_graph
 from stt_service.engine.network import Network, Probabilities, open_network
 from stt_service.engine.owner import Owner
@@ -44,6 +44,9 @@ ORIGINAL_BYTES = 8 << 20
 """File size up to which ``original`` kernels are quick enough everywhere: with int8 weights, layers
 of about 800 units, which take 3 % of a desktop core. For larger ones their time counts for more
 than the last digits, which are the finer ones with ``fast``."""
+
+MAX_RAISE_DB = 30.0
+"""By which quiet speech is raised at most: 16 bits hold no more of it than noise beyond that."""
 
 MAX_THREADS = 64
 """More than any board has; a typing error must not start thousands."""
@@ -67,9 +70,12 @@ class AcousticModel:
         threads: int | None = None,
         kernels: Kernels = "auto",
         graph: GraphInfo | None = None,
+        speech_level: float | None = None,
     ) -> None:
         """Open ``path``, which ``probe`` has tried; ``graph`` is what it is known to be.
 
+        An utterance whose loudest window is below ``speech_level``, in decibels below full scale,
+        is raised to it; None raises nothing, as the original library.
         Raises :exc:`ModelError`.
         """
         count = default_threads() if threads is None else threads
@@ -77,6 +83,7 @@ class AcousticModel:
             raise EngineError(f"an engine runs on 1 to {MAX_THREADS} threads, not {count}")
         self.info = graph or read_graph(path)
         self.features = FeatureExtractor(self.info)
+        self.speech_level = speech_level
         self._owner = Owner()
         alike = self.info.rounds_alike or path.stat().st_size > ORIGINAL_BYTES
         fast = kernels == "fast" or (kernels == "auto" and alike)
@@ -133,6 +140,7 @@ class AcousticStream:
         self._filled = 0
         self._rows = np.zeros((info.n_steps + 2 * info.n_context, info.n_features), np.float32)
         self._row = info.n_context
+        self._loudest = 0.0  # mean square of a window
         around = sliding_window_view(self._rows, 2 * info.n_context + 1, axis=0)
         self._batch = around.transpose(0, 2, 1)
         self._cell = np.zeros(info.state_size, np.float32)
@@ -181,10 +189,20 @@ class AcousticStream:
 
     def _take_frames(self, count: int) -> None:
         windows = sliding_window_view(self._samples[: self._filled], self._window)
-        self._take_rows(self._model.features(windows[:: self._hop]))
+        windows = windows[:: self._hop]
+        self._take_rows(self._model.features(windows, self._gain(windows)))
         used = count * self._hop
         self._filled -= used
         self._samples[: self._filled] = self._samples[used : used + self._filled]
+
+    def _gain(self, windows: NDArray[np.int16]) -> float:
+        """Return by what factor these are too quiet, as far as the utterance has been heard."""
+        if self._model.speech_level is None:
+            return 1.0
+        wide = windows.astype(np.float64)
+        self._loudest = max(self._loudest, float(np.square(wide).mean(axis=1).max()))
+        level = 10 * np.log10(self._loudest / FULL_SCALE**2) if self._loudest else -np.inf
+        return float(10 ** (np.clip(self._model.speech_level - level, 0, MAX_RAISE_DB) / 20))
 
     def _take_rows(self, rows: NDArray[np.float32]) -> None:
         while len(rows):

@@ -39,9 +39,13 @@ class FeatureExtractor:
         self._cosines = np.cos(np.pi / info.mel_channels * channel * order)
         self._cosines *= np.sqrt(2.0 / info.mel_channels)
 
-    def __call__(self, windows: NDArray[np.int16]) -> NDArray[np.float32]:
-        """Return the features of ``windows``, shape (n, window): shape (n, n_features)."""
-        spectrum = np.abs(np.fft.rfft(windows * self._taper, self._length))
+    def __call__(self, windows: NDArray[np.int16], gain: float = 1.0) -> NDArray[np.float32]:
+        """Return the features of ``windows``, shape (n, window): shape (n, n_features).
+
+        They are those of samples ``gain`` times as large, without rounding or an end to their
+        range.
+        """
+        spectrum = np.abs(np.fft.rfft(windows * (self._taper * gain), self._length))
         mel = np.maximum(spectrum @ self._filters, LOG_FLOOR)
         features: NDArray[np.float32] = (np.log(mel) @ self._cosines).astype(np.float32)
         return features

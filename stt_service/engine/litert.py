@@ -40,20 +40,22 @@ class LiteRtEngine(Engine):
         state_dir: Path | None = None,
         trusted: Container[str] = (),
         graph: GraphInfo | None = None,
+        speech_level: float | None = None,
     ) -> None:
         """Open the model at ``path``; results call it ``model_id``, or by the file's name.
 
         ``threads`` is how many LiteRT may use; None leaves one core free. ``kernels``
         chooses between the original's numbers and speed. A model whose SHA-256
         is not ``trusted`` is run in a child process first, once for each ``state_dir``.
-        ``graph`` is what :func:`read_graph` says of it, where that was asked already.
+        ``graph`` is what :func:`read_graph` says of it, where that was asked already. Speech
+        quieter than ``speech_level``, in decibels below full scale, is raised to it.
         Raises :exc:`ModelError` naming the file, and :exc:`ScorerError` when ``scorer`` does not
         fit its alphabet.
         """
         graph = graph or read_graph(path)  # says what is wrong better than a child that failed
         ensure_runs(path, state_dir=state_dir, trusted=trusted)
         self._acoustic: AcousticModel | None = AcousticModel(
-            path, threads=threads, kernels=kernels, graph=graph
+            path, threads=threads, kernels=kernels, graph=graph, speech_level=speech_level
         )
         info = self._acoustic.info
         self._decoder = Decoder(

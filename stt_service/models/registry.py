@@ -55,6 +55,9 @@ class ModelEntry(_Frozen):
     """Bonus for each word, natural-log units; None takes the scorer's own."""
     beam_width: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """Hypotheses per frame; None takes the model's own."""
+    speech_level: Annotated[float, Field(ge=-60, le=0)] | None = None
+    """Decibels below full scale to which speech is raised whose loudest moment is quieter; None
+    leaves it as it is, as the original libraries do."""
     calibration: dict[str, Any] | None = None
     """Weights of the confidence, as ``decoder.confidence`` reads them."""
 

@@ -57,6 +57,8 @@ class InstalledModel:
     """None: the scorer's own."""
     beam_width: int | None = None
     """None: the model's own."""
+    speech_level: float | None = None
+    """Decibels below full scale to which quieter speech is raised; None: it is not."""
     calibration: Mapping[str, Any] | None = None
     """None: the decoder's general weights."""
 
@@ -166,6 +168,7 @@ class ModelStore:
             alpha=entry.alpha,
             beta=entry.beta,
             beam_width=entry.beam_width,
+            speech_level=entry.speech_level,
             calibration=entry.calibration,
         )
 

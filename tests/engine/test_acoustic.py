@@ -1,5 +1,7 @@
 """Frames are counted, padded and fed back as DeepSpeech does it."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +17,16 @@ from tests.engine.conftest import make_model
 def model(tiny_model):
     """One interpreter for all tests of this module."""
     return AcousticModel(tiny_model, threads=1)
+
+
+@cache
+def models(path, level):
+    return AcousticModel(path, threads=1, speech_level=level)
+
+
+def loudness(samples):
+    """The level of samples that are alike throughout, in decibels below full scale."""
+    return 10 * np.log10(np.mean(np.square(samples / 32768)))
 
 
 def by_the_book(model, samples):
@@ -52,12 +64,14 @@ def test_frames_are_those_of_deepspeech(model, count):
     assert np.allclose(found.sum(axis=1), 1.0, atol=1e-5)
 
 
+@pytest.mark.parametrize("level", [None, -10.0])
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.integers(0, 12_000), min_size=1, max_size=10).filter(any), st.integers(0, 30_000)
 )
-def test_not_one_bit_depends_on_the_chunks(model, sizes, count):
-    """Chunks of any sizes, empty ones too."""
+def test_not_one_bit_depends_on_the_chunks(tiny_model, level, sizes, count):
+    """Chunks of any sizes, empty ones too; nor what is raised because it is quiet."""
+    model = models(tiny_model, level)
     samples = sound(2.0, 16_000, seed=3)[:count]
     parts = []
     stream = AcousticStream(model, parts.append)
@@ -128,3 +142,56 @@ def test_small_models_that_round_otherwise_keep_the_original_kernels(genuine_mod
     assert answer(genuine_model, "auto").tolist() == answer(genuine_model, "original").tolist()
     monkeypatch.setattr("stt_service.engine.acoustic.ORIGINAL_BYTES", 1_000)
     assert answer(genuine_model, "auto").tolist() == answer(genuine_model, "fast").tolist()
+
+
+def steady(amplitude, seconds=1.5):
+    """A sound whose windows are all alike: they begin at the same place of its period."""
+    period = np.rint(amplitude * np.sin(2 * np.pi * np.arange(64) / 64))
+    return np.tile(period.astype(np.int16), int(seconds * 250))
+
+
+def heard(path, level, samples):
+    return AcousticModel(path, threads=1, speech_level=level).probabilities(samples)
+
+
+def test_quiet_speech_is_heard_as_if_it_were_as_loud_as_the_network_knows(tiny_model):
+    """Ten times as large samples, or ten times as small ones raised by 20 dB: the same."""
+    soft = steady(300)
+    raised = heard(tiny_model, loudness(soft) + 20, soft)
+    assert np.abs(raised - heard(tiny_model, None, 10 * soft)).max() < 1e-5
+    assert np.abs(raised - heard(tiny_model, None, soft)).max() > 1e-3, "the level matters at all"
+
+
+def test_loud_speech_keeps_every_bit(tiny_model):
+    loud = steady(3_000)
+    level = loudness(loud) - 0.1
+    assert heard(tiny_model, level, loud).tolist() == heard(tiny_model, None, loud).tolist()
+
+
+def test_no_more_than_thirty_decibels_are_added(tiny_model):
+    """What is softer yet is noise."""
+    soft = steady(30)
+    most = heard(tiny_model, loudness(soft) + 30, soft)
+    assert np.abs(heard(tiny_model, 0.0, soft) - most).max() < 1e-6
+
+
+def test_the_gain_follows_the_loudest_moment_so_far(tiny_model, monkeypatch):
+    """A first soft word is raised; once a loud one has come nothing is, the soft ones after it."""
+    model = AcousticModel(tiny_model, threads=1, speech_level=-20.0)
+    gains, features = [], model.features
+
+    def spy(windows, gain):
+        gains.append(gain)
+        return features(windows, gain)
+
+    monkeypatch.setattr(model, "features", spy)
+    soft, loud = steady(300, 0.8), steady(10_000, 0.8)
+    model.probabilities(np.concatenate([soft, loud, soft]))
+    assert gains[0] == pytest.approx(10 ** ((-20 - loudness(soft)) / 20))
+    assert sorted(gains, reverse=True) == gains
+    assert gains[-1] == 1.0
+
+
+def test_silence_is_no_reason_to_divide_by_nothing(tiny_model):
+    silent = np.zeros(16_000, np.int16)
+    assert heard(tiny_model, -30.0, silent).tolist() == heard(tiny_model, None, silent).tolist()

@@ -29,6 +29,7 @@ def store(tmp_path: Path, site: Site) -> ModelStore:
         title = "bundled"
         bundled = true
         beam_width = 100
+        speech_level = -30.0
         [models.own.model]
         file = "own.tflite"
         size = {len(BUNDLED)}
@@ -76,6 +77,7 @@ def test_the_bundled_model_is_the_default(store: ModelStore) -> None:
     """Nothing needs to be installed or chosen."""
     model = store.resolve()
     assert (model.id, model.model.read_bytes(), model.beam_width) == ("own", BUNDLED, 100)
+    assert model.speech_level == -30
 
 
 def test_an_installed_model_can_be_used(store: ModelStore, installer: Installer) -> None:
