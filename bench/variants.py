@@ -30,6 +30,7 @@ from stt_service.engine.api import Samples
 from training.export import export_model
 from training.letters import ALPHABET
 from training.manifest import held_out_speakers, read_sets
+from training.tune import SPEECH_LEVEL
 from training.weights import read_any
 
 HEADER = ("weights", "kept as", "MB", "CPU s per s", "sentences WER %", "digits WER %")
@@ -66,7 +67,7 @@ def exported(weights_file: Path, *, quantise: bool) -> Iterator[Path]:
 
 
 def _measure(path: Path, sentences: list[Clip], digits: list[Clip]) -> Row:
-    model = AcousticModel(path, threads=1)
+    model = AcousticModel(path, threads=1, speech_level=SPEECH_LEVEL)
     scorer = open_scorer(data_dir() / "stt-en-small.ngram", model.info.alphabet, *weights())
     decoder = Decoder(model.info.alphabet, scorer=scorer, frame_step=model.info.frame_step)
     phrases = build_grammar(find("digits"), model.info.alphabet)

@@ -5,7 +5,7 @@ buffers that hold the least that the next step needs:
 
 * samples, until there are enough windows to fill the network's next run;
 * rows of features: those of that run with ``n_context`` more on either side. Beyond both ends
-  of the utterance rows are zero. Speech that is quieter than the network knows is raised here;
+  of the utterance rows are zero;
 * the LSTM's two state vectors, handed from run to run.
 
 A run takes ``n_steps`` frames. Features are computed for a whole run at a time and never in other
@@ -14,6 +14,7 @@ portions, so that not even the last bit depends on how the audio was cut into ch
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -74,8 +75,7 @@ class AcousticModel:
     ) -> None:
         """Open ``path``, which ``probe`` has tried; ``graph`` is what it is known to be.
 
-        An utterance whose loudest window is below ``speech_level``, in decibels below full scale,
-        is raised to it; None raises nothing, as the original library.
+        ``speech_level``, in decibels below full scale, is what :meth:`quiet` goes by.
         Raises :exc:`ModelError`.
         """
         count = default_threads() if threads is None else threads
@@ -83,7 +83,7 @@ class AcousticModel:
             raise EngineError(f"an engine runs on 1 to {MAX_THREADS} threads, not {count}")
         self.info = graph or read_graph(path)
         self.features = FeatureExtractor(self.info)
-        self.speech_level = speech_level
+        self._speech_level = speech_level
         self._owner = Owner()
         alike = self.info.rounds_alike or path.stat().st_size > ORIGINAL_BYTES
         fast = kernels == "fast" or (kernels == "auto" and alike)
@@ -115,20 +115,45 @@ class AcousticModel:
             raise EngineError("the acoustic model gives no numbers", "Fetch the model file again")
         return probabilities
 
+    def quiet(self, loudest: float) -> bool:
+        """Say whether speech is quieter than the network knows.
+
+        ``loudest`` is the mean square of its loudest window. Never so without a ``speech_level``.
+        """
+        level = self._speech_level
+        return level is not None and loudest < (FULL_SCALE * 10 ** (level / 20)) ** 2
+
+    def gain(self, loudest: float) -> float:
+        """Return by what factor speech is to be raised, at least 1; ``loudest`` as in quiet."""
+        if self._speech_level is None or not loudest or not self.quiet(loudest):
+            return 1.0
+        missing = self._speech_level - 10 * math.log10(loudest / FULL_SCALE**2)
+        return float(10 ** (min(missing, MAX_RAISE_DB) / 20))
+
     def probabilities(self, samples: Samples) -> Probabilities:
-        """Return the probabilities of a whole recording at once."""
+        """Return the probabilities of a whole recording at once, raised if it is quiet."""
+        heard, loudest = self._hear(samples, 1.0)
+        gain = self.gain(loudest)
+        return heard if gain == 1 else self._hear(samples, gain)[0]
+
+    def _hear(self, samples: Samples, gain: float) -> tuple[Probabilities, float]:
         parts: list[Probabilities] = []
-        stream = AcousticStream(self, parts.append)
+        stream = AcousticStream(self, parts.append, gain)
         stream.feed(samples)
         stream.finish()
-        return np.concatenate(parts)
+        return np.concatenate(parts), stream.loudest
 
 
 class AcousticStream:
     """One utterance on its way through the network. Used by the model's thread."""
 
-    def __init__(self, model: AcousticModel, sink: Callable[[Probabilities], None]) -> None:
-        """``sink`` is called with each run's probabilities, in order."""
+    def __init__(
+        self,
+        model: AcousticModel,
+        sink: Callable[[Probabilities], None],
+        gain: float = 1.0,
+    ) -> None:
+        """``sink`` is called with each run's probabilities, in order; ``gain`` is a factor."""
         info = model.info
         self._model = model
         self._sink = sink
@@ -140,7 +165,9 @@ class AcousticStream:
         self._filled = 0
         self._rows = np.zeros((info.n_steps + 2 * info.n_context, info.n_features), np.float32)
         self._row = info.n_context
-        self._loudest = 0.0  # mean square of a window
+        self._gain = gain
+        self.loudest = 0.0
+        """Mean square of the loudest window so far."""
         around = sliding_window_view(self._rows, 2 * info.n_context + 1, axis=0)
         self._batch = around.transpose(0, 2, 1)
         self._cell = np.zeros(info.state_size, np.float32)
@@ -188,21 +215,13 @@ class AcousticStream:
             self._run(left)
 
     def _take_frames(self, count: int) -> None:
-        windows = sliding_window_view(self._samples[: self._filled], self._window)
-        windows = windows[:: self._hop]
-        self._take_rows(self._model.features(windows, self._gain(windows)))
+        windows = sliding_window_view(self._samples[: self._filled], self._window)[:: self._hop]
+        power = np.square(windows, dtype=np.float64).mean(axis=1).max()
+        self.loudest = max(self.loudest, float(power))
+        self._take_rows(self._model.features(windows, self._gain))
         used = count * self._hop
         self._filled -= used
         self._samples[: self._filled] = self._samples[used : used + self._filled]
-
-    def _gain(self, windows: NDArray[np.int16]) -> float:
-        """Return by what factor these are too quiet, as far as the utterance has been heard."""
-        if self._model.speech_level is None:
-            return 1.0
-        wide = windows.astype(np.float64)
-        self._loudest = max(self._loudest, float(np.square(wide).mean(axis=1).max()))
-        level = 10 * np.log10(self._loudest / FULL_SCALE**2) if self._loudest else -np.inf
-        return float(10 ** (np.clip(self._model.speech_level - level, 0, MAX_RAISE_DB) / 20))
 
     def _take_rows(self, rows: NDArray[np.float32]) -> None:
         while len(rows):

@@ -6,7 +6,9 @@ Any current Python, no compiler, and the same ``.tflite`` files as the original 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from stt_service.decoder.api import Scorer
@@ -18,6 +20,10 @@ from stt_service.engine.graph import GraphInfo, read_graph
 from stt_service.engine.probe import ensure_runs
 from stt_service.errors import EngineError, StreamClosedError
 from stt_service.events import Partial, Transcript
+
+AGAIN_SECONDS = 15.0
+"""Length up to which a quiet utterance is heard a second time: an order, not a talk. Its end is
+answered later by what that takes."""
 
 
 class LiteRtEngine(Engine):
@@ -47,8 +53,9 @@ class LiteRtEngine(Engine):
         ``threads`` is how many LiteRT may use; None leaves one core free. ``kernels``
         chooses between the original's numbers and speed. A model whose SHA-256
         is not ``trusted`` is run in a child process first, once for each ``state_dir``.
-        ``graph`` is what :func:`read_graph` says of it, where that was asked already. Speech
-        quieter than ``speech_level``, in decibels below full scale, is raised to it.
+        ``graph`` is what :func:`read_graph` says of it, where that was asked already. An utterance
+        whose loudest moment is below ``speech_level``, in decibels below full scale, is raised to
+        it; None raises nothing, as the original libraries.
         Raises :exc:`ModelError` naming the file, and :exc:`ScorerError` when ``scorer`` does not
         fit its alphabet.
         """
@@ -70,7 +77,8 @@ class LiteRtEngine(Engine):
             raise EngineError("the engine is closed", "Open the model again")
         self._acoustic.check_thread()
         options = options or StreamOptions()
-        search = self._decoder.stream(
+        open_search = partial(
+            self._decoder.stream,
             self.model.beam_width if options.beam_width is None else options.beam_width,
             hot_words=options.hot_words,
             grammar=options.grammar,
@@ -79,7 +87,7 @@ class LiteRtEngine(Engine):
         grammar = options.grammar
         replaced = grammar is not None and grammar.mode == "strict"
         scorer = grammar.id if grammar is not None and (replaced or not self.scorer_id) else None
-        stream = LiteRtStream(self._acoustic, search, self.model, scorer or self.scorer_id)
+        stream = LiteRtStream(self._acoustic, open_search, self.model, scorer or self.scorer_id)
         self._streams.add(stream)
         return stream
 
@@ -96,16 +104,28 @@ class LiteRtEngine(Engine):
 
 
 class LiteRtStream(Stream):
-    """One utterance. Made by :meth:`LiteRtEngine.stream`; used by the engine's thread."""
+    """One utterance. Made by :meth:`LiteRtEngine.stream`; used by the engine's thread.
+
+    How loud an utterance is, is known when it is over. One that was quieter than the model knows
+    is heard a second time then, raised; so nothing of it is called stable before. A louder one is
+    heard once, and the samples kept for it are let go at its first loud sound.
+    """
 
     def __init__(
-        self, acoustic: AcousticModel, search: DecoderStream, model: ModelInfo, scorer: str | None
+        self,
+        acoustic: AcousticModel,
+        open_search: Callable[[], DecoderStream],
+        model: ModelInfo,
+        scorer: str | None,
     ) -> None:
-        self._search = search
-        self._frames: AcousticStream | None = AcousticStream(acoustic, search.advance)
+        self._acoustic = acoustic
+        self._open_search = open_search
+        self._search = open_search()
+        self._frames: AcousticStream | None = AcousticStream(acoustic, self._search.advance)
         self._model = model
         self._scorer = scorer
         self._fed = 0  # samples
+        self._again: list[Samples] | None = [] if acoustic.quiet(0) else None
 
     def _open(self) -> AcousticStream:
         if self._frames is None:
@@ -113,16 +133,34 @@ class LiteRtStream(Stream):
         return self._frames
 
     def feed(self, samples: Samples) -> None:
-        self._open().feed(samples)
+        frames = self._open()
+        frames.feed(samples)
         self._fed += len(samples)
+        if self._again is not None:
+            self._again.append(samples.copy())
+            limit = AGAIN_SECONDS * self._model.sample_rate
+            if self._fed > limit or not self._acoustic.quiet(frames.loudest):
+                self._again = None
 
     def partial(self) -> Partial:
         self._open().check_thread()
-        return self._search.partial()
+        found = self._search.partial()
+        return found if self._again is None else replace(found, stable="")
+
+    def _hear_again(self, samples: list[Samples], gain: float) -> None:
+        self._search = self._open_search()
+        frames = AcousticStream(self._acoustic, self._search.advance, gain)
+        for part in samples:
+            frames.feed(part)
+        frames.finish()
 
     def finish(self) -> Transcript:
-        self._open().finish()
-        self._frames = None
+        frames = self._open()
+        frames.finish()
+        gain = self._acoustic.gain(frames.loudest)
+        if self._again and gain > 1:
+            self._hear_again(self._again, gain)
+        self._frames = self._again = None
         duration = self._fed / self._model.sample_rate
         result = self._search.finish(duration)
         return Transcript(
@@ -141,4 +179,4 @@ class LiteRtStream(Stream):
         )
 
     def close(self) -> None:
-        self._frames = None
+        self._frames = self._again = None

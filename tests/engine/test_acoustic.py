@@ -1,7 +1,5 @@
 """Frames are counted, padded and fed back as DeepSpeech does it."""
 
-from functools import cache
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,11 +15,6 @@ from tests.engine.conftest import make_model
 def model(tiny_model):
     """One interpreter for all tests of this module."""
     return AcousticModel(tiny_model, threads=1)
-
-
-@cache
-def models(path, level):
-    return AcousticModel(path, threads=1, speech_level=level)
 
 
 def loudness(samples):
@@ -64,14 +57,12 @@ def test_frames_are_those_of_deepspeech(model, count):
     assert np.allclose(found.sum(axis=1), 1.0, atol=1e-5)
 
 
-@pytest.mark.parametrize("level", [None, -10.0])
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.integers(0, 12_000), min_size=1, max_size=10).filter(any), st.integers(0, 30_000)
 )
-def test_not_one_bit_depends_on_the_chunks(tiny_model, level, sizes, count):
-    """Chunks of any sizes, empty ones too; nor what is raised because it is quiet."""
-    model = models(tiny_model, level)
+def test_not_one_bit_depends_on_the_chunks(model, sizes, count):
+    """Chunks of any sizes, empty ones too."""
     samples = sound(2.0, 16_000, seed=3)[:count]
     parts = []
     stream = AcousticStream(model, parts.append)
@@ -162,10 +153,12 @@ def test_quiet_speech_is_heard_as_if_it_were_as_loud_as_the_network_knows(tiny_m
     assert np.abs(raised - heard(tiny_model, None, soft)).max() > 1e-3, "the level matters at all"
 
 
-def test_loud_speech_keeps_every_bit(tiny_model):
-    loud = steady(3_000)
+def test_one_loud_moment_tells_that_nothing_is_to_be_raised(tiny_model):
+    """A soft beginning of loud speech keeps every bit, and so does a soft end."""
+    soft, loud = steady(300, 0.8), steady(3_000, 0.2)
+    samples = np.concatenate([soft, loud, soft])
     level = loudness(loud) - 0.1
-    assert heard(tiny_model, level, loud).tolist() == heard(tiny_model, None, loud).tolist()
+    assert heard(tiny_model, level, samples).tolist() == heard(tiny_model, None, samples).tolist()
 
 
 def test_no_more_than_thirty_decibels_are_added(tiny_model):
@@ -175,21 +168,14 @@ def test_no_more_than_thirty_decibels_are_added(tiny_model):
     assert np.abs(heard(tiny_model, 0.0, soft) - most).max() < 1e-6
 
 
-def test_the_gain_follows_the_loudest_moment_so_far(tiny_model, monkeypatch):
-    """A first soft word is raised; once a loud one has come nothing is, the soft ones after it."""
-    model = AcousticModel(tiny_model, threads=1, speech_level=-20.0)
-    gains, features = [], model.features
-
-    def spy(windows, gain):
-        gains.append(gain)
-        return features(windows, gain)
-
-    monkeypatch.setattr(model, "features", spy)
-    soft, loud = steady(300, 0.8), steady(10_000, 0.8)
-    model.probabilities(np.concatenate([soft, loud, soft]))
-    assert gains[0] == pytest.approx(10 ** ((-20 - loudness(soft)) / 20))
-    assert sorted(gains, reverse=True) == gains
-    assert gains[-1] == 1.0
+def test_the_loudest_window_is_what_counts(model):
+    """Known as soon as it has been heard, wherever it lies; none is quiet for a model without."""
+    stream = AcousticStream(model, lambda _: None)
+    stream.feed(np.concatenate([steady(300, 0.8), steady(3_000, 0.1), steady(300, 0.8)]))
+    stream.finish()
+    assert 10 * np.log10(stream.loudest / 2**30) == pytest.approx(loudness(steady(3_000)), abs=0.1)
+    assert not model.quiet(0)
+    assert model.gain(1.0) == 1
 
 
 def test_silence_is_no_reason_to_divide_by_nothing(tiny_model):

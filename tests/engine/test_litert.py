@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 
+from stt_service.engine.acoustic import AcousticModel
 from stt_service.engine.api import StreamOptions
 from stt_service.engine.litert import LiteRtEngine
 from stt_service.errors import EngineError, ModelError
@@ -23,6 +24,16 @@ class TestLiteRtEngine(EngineContract):
     def test_the_tests_hear_words(self, engine, speech):
         """Otherwise the contract would be about empty results."""
         assert len(self.recognise(engine, speech).words) > 1
+
+
+class TestLiteRtEngineThatRaisesWhatItHears(EngineContract):
+    """Everything is quieter than this model knows, and is heard a second time."""
+
+    @pytest.fixture
+    def engine(self, tiny_model, tiny_sum):
+        """A level that no sound reaches."""
+        with LiteRtEngine(tiny_model, threads=1, trusted={tiny_sum}, speech_level=0.0) as engine:
+            yield engine
 
 
 class TestLiteRtEngineWithAGenuineModel(EngineContract):
@@ -109,3 +120,58 @@ def test_opening_a_model_prints_nothing(tiny_model, tiny_sum, capfd):
     with LiteRtEngine(tiny_model, trusted={tiny_sum}):
         pass
     assert capfd.readouterr() == ("", "")
+
+
+LEVEL = -30.0
+"""Decibels below full scale, between :func:`sound` and a fiftieth of it."""
+
+
+@pytest.fixture
+def raising(tiny_model, tiny_sum):
+    """A model that knows no quiet speech."""
+    with LiteRtEngine(tiny_model, threads=1, trusted={tiny_sum}, speech_level=LEVEL) as engine:
+        yield engine
+
+
+def test_quiet_speech_is_understood_as_its_network_hears_it_raised(raising, engine):
+    """In chunks, as from a microphone; an engine without a level hears something else."""
+    soft = sound(1.5, 16_000) // 50
+    probabilities = AcousticModel.probabilities(raising._acoustic, soft)
+    stream = raising._decoder.stream(BEAM)
+    stream.advance(probabilities)
+    expected = stream.finish(1.5).text
+    assert EngineContract.recognise(raising, soft, [1_000]).text == expected
+    assert EngineContract.recognise(engine, soft, [1_000]).text != expected
+
+
+def test_loud_speech_is_heard_once_and_alike(raising, engine):
+    """Also where it begins softly."""
+    loud = sound(1.5, 16_000)
+    samples = np.concatenate([loud // 50, loud])
+    assert EngineContract.recognise(raising, samples, [800]) == EngineContract.recognise(
+        engine, samples, [800]
+    )
+
+
+def test_nothing_is_stable_that_may_be_heard_again(raising):
+    """Until a loud sound, or until it is too long to be heard again: then words settle."""
+    soft = sound(7.0, 16_000) // 50
+    with raising.stream(StreamOptions(beam_width=BEAM)) as stream:
+        found = []
+        for _ in range(3):
+            stream.feed(soft)
+            found.append(stream.partial())
+        assert all(partial.text for partial in found)
+        assert [bool(partial.stable) for partial in found] == [False, False, True]
+        assert stream.finish().text.startswith(found[-1].stable)
+
+
+def test_what_a_caller_does_with_its_samples_later_changes_nothing(raising):
+    """They are kept until they have been heard again."""
+    soft = sound(1.0, 16_000) // 50
+    expected = EngineContract.recognise(raising, soft)
+    buffer = soft.copy()
+    with raising.stream(StreamOptions(beam_width=BEAM)) as stream:
+        stream.feed(buffer)
+        buffer[:] = 0
+        assert stream.finish() == expected
