@@ -13,6 +13,7 @@ import soundfile
 import soxr
 
 from stt_service.app import beam_width, data_dir, open_engine
+from stt_service.app_audio import utterance_cutter
 from stt_service.config import load
 from stt_service.decoder.alphabet import Alphabet
 from stt_service.decoder.phrases import build_grammar
@@ -60,7 +61,7 @@ def engine() -> Iterator[Engine]:
 
 
 def test_digits_of_a_stranger_are_understood(engine: Engine, shared: Path) -> None:
-    """At most one digit in ten is wrong, by a speaker whom training left out."""
+    """At most three digits in a hundred are wrong, by a speaker whom training left out."""
     folder = shared / "speech/train/fsdd"
     grammar = build_grammar(DIGITS, Alphabet(engine.model.labels))
     with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
@@ -73,7 +74,7 @@ def test_digits_of_a_stranger_are_understood(engine: Engine, shared: Path) -> No
         text = transcriber.run(row["path"], recording, LengthCutter(RATE)).transcript.text
         errors += word_errors(row["transcript"], text)
     assert len(clips) == 500
-    assert errors.rate <= 0.10  # a refused digit counts as a mistaken one
+    assert errors.rate <= 0.03  # a refused digit counts as a mistaken one
 
 
 def test_bundled_recordings_give_words(engine: Engine) -> None:
@@ -81,6 +82,25 @@ def test_bundled_recordings_give_words(engine: Engine) -> None:
     texts = [hear(engine, read(path)) for path in sorted(data_dir().glob("*.flac"))]
     assert len(texts) == 4
     assert all(texts)
+
+
+def test_a_quiet_microphone_is_understood(engine: Engine) -> None:
+    """The bundled recordings in a room, then 30 dB softer: cut and read as before."""
+    noise = np.random.default_rng(0)
+    transcriber = Transcriber(engine, StreamOptions(beam_width=beam_width(bundled())))
+    for path in sorted(data_dir().glob("*.flac")):
+        around = np.zeros(RATE)
+        room = np.concatenate([around, read(path), around])
+        room += noise.normal(0, 15, len(room))
+        texts = [
+            transcriber.run(
+                path.name,
+                [np.rint(room * gain).astype(np.int16)],
+                utterance_cutter(bundled(), RATE),
+            ).transcript.text
+            for gain in (1, 10 ** (-30 / 20))
+        ]
+        assert texts[0] == texts[1] != ""
 
 
 @pytest.mark.native
