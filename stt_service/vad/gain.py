@@ -22,9 +22,14 @@ ROOM_DB = -55.0
 """Up to where a room's noise is brought, in decibels below full scale."""
 VOICE_DB = -30.0
 """Up to where a frame of a voice is brought: louder ones would only make their echo speech."""
-FOLLOW_DB = 6.0
-"""By which the floor may rise and the top may fall in a second: less than a sentence's words and
-pauses differ, so that both are known by its first ones and last until its end."""
+FIRST_DB = -45.0
+"""How loud a voice is taken to be that has not been heard yet: the first word of a recording is
+raised by 15 decibels at most."""
+RISE_DB = 6.0
+"""By which the floor may rise in a second: pauses within a sentence bring it down again."""
+FALL_DB = 2.0
+"""By which the top may fall in a second: where a usual voice has been heard, the next seconds are
+judged as without a gain, and a recording is cut alike whatever came before it."""
 SILENT_DB = -90.0
 """Up to this a frame holds zeros or the last bit's play, which tell nothing of a room."""
 FULL_SCALE = 32768.0
@@ -39,9 +44,9 @@ class GainVad(Vad):
         self._max_gain = max_gain
         self.rate = detector.rate
         self.frame = detector.frame
-        self._step = FOLLOW_DB * detector.frame / detector.rate
+        self._seconds = detector.frame / detector.rate
         self._floor: float | None = None
-        self._top = SILENT_DB
+        self._top = FIRST_DB
 
     def is_speech(self, frame: NDArray[np.int16]) -> bool:
         wide = frame.astype(np.float64)
@@ -56,10 +61,11 @@ class GainVad(Vad):
     def _follow(self, power: float) -> None:
         """Take a frame's mean square."""
         level = 10 * math.log10(power / FULL_SCALE**2) if power else -math.inf
-        self._top = max(level, self._top - self._step)
+        self._top = max(level, self._top - FALL_DB * self._seconds)
         if level > SILENT_DB:
-            self._floor = level if self._floor is None else min(level, self._floor + self._step)
+            floor = math.inf if self._floor is None else self._floor + RISE_DB * self._seconds
+            self._floor = min(level, floor)
 
     def reset(self) -> None:
         self._detector.reset()
-        self._floor, self._top = None, SILENT_DB
+        self._floor, self._top = None, FIRST_DB

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from stt_service.segmenter import SpeechStarted
 from stt_service.utterance_cutter import UtteranceCutter
 from stt_service.vad.api import Vad
-from stt_service.vad.gain import FOLLOW_DB, ROOM_DB, GainVad
+from stt_service.vad.gain import FALL_DB, FIRST_DB, RISE_DB, ROOM_DB, VOICE_DB, GainVad
 from stt_service.vad.webrtc import WebRtcVad
 
 WAV = Path(__file__).parents[3] / "shared/genuine/wav"
@@ -39,10 +39,22 @@ def room(decibels: float) -> np.ndarray:
     return np.full(FRAME, round(32768 * 10 ** (decibels / 20)), np.int16)
 
 
-def raised(frames, max_gain: float = 30.0) -> list[float]:
+def silent(seconds: float) -> list[np.ndarray]:
+    """Frames of zeros, which tell nothing of a room, and in which nobody speaks."""
+    return [np.zeros(FRAME, np.int16)] * round(seconds * RATE / FRAME)
+
+
+LONG = silent(30)
+"""After which no voice is remembered."""
+
+
+def raised(frames, max_gain: float = 30.0, before=LONG) -> list[float]:
     """The decibels by which each frame was raised; nan where it held nothing."""
     detector = Listening()
     vad = GainVad(detector, max_gain)
+    for frame in before:
+        vad.is_speech(frame)
+    detector.heard.clear()
     for frame in frames:
         vad.is_speech(frame)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -95,13 +107,21 @@ def test_no_voice_is_raised_beyond_a_usual_one():
 
 
 def test_after_a_loud_voice_a_soft_one_is_raised_again_in_time():
-    """Who stands near and who calls from the next room: by 6 dB a second."""
-    frames = [room(-70), room(-25)] + [room(-70)] * int(4 * RATE / FRAME)
+    """Who stands near and who calls from the next room: by 2 dB a second."""
+    frames = [room(-70), room(-25)] + [room(-70)] * int(12 * RATE / FRAME)
     gains = raised(frames)
-    second = int(RATE / FRAME)
+    second = RATE / FRAME
     assert gains[1] == 0
-    assert gains[2 + second] == pytest.approx(FOLLOW_DB - 5, abs=0.5)
+    assert gains[1 + round(5 * second)] == pytest.approx(5 * FALL_DB - 5, abs=0.5)
     assert gains[-1] == pytest.approx(15, abs=0.5)
+
+
+def test_a_first_word_is_raised_by_no_more_than_a_voice_not_heard_yet():
+    """It may be loud; after some quiet seconds it is known not to be."""
+    first = VOICE_DB - FIRST_DB
+    assert raised([room(-80)], before=[])[0] == pytest.approx(first, abs=0.5)
+    later = raised([room(-80)], before=silent(2.0))[0]
+    assert later == pytest.approx(first + 2 * FALL_DB, abs=0.6)
 
 
 def test_a_click_is_clipped_and_does_not_turn_over():
@@ -110,7 +130,8 @@ def test_a_click_is_clipped_and_does_not_turn_over():
     detector.rate, detector.frame = 48_000, 1_440
     vad = GainVad(detector, 30.0)
     click = np.zeros(1_440, np.int16)
-    vad.is_speech(click + 1)
+    for _ in range(1_000):
+        vad.is_speech(click + 1)
     for loudest in (32_767, -32_768):
         click[700] = loudest
         vad.is_speech(click)
@@ -119,7 +140,7 @@ def test_a_click_is_clipped_and_does_not_turn_over():
 
 def test_a_room_that_grows_louder_loses_its_gain_in_time():
     """A room 15 dB louder is where it should be as soon as the floor may be there, and stays."""
-    seconds = 15 / FOLLOW_DB
+    seconds = 15 / RISE_DB
     frames = [room(-70)] + [room(-55)] * int((seconds + 1) * RATE / FRAME)
     gains = raised(frames)
     due = int(seconds * RATE / FRAME)
