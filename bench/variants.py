@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import jiwer
+import numpy as np
 from rich.progress import track
 
 from bench import corpus
@@ -27,6 +28,7 @@ from stt_service.decoder.scorer import open_scorer
 from stt_service.decoder.search import Decoder
 from stt_service.engine.acoustic import AcousticModel
 from stt_service.engine.api import Samples
+from stt_service.hearing import near_silence
 from training.export import export_model
 from training.letters import ALPHABET
 from training.manifest import held_out_speakers, read_sets
@@ -89,7 +91,8 @@ def _text(
     model: AcousticModel, decoder: Decoder, samples: Samples, grammar: Grammar | None = None
 ) -> str:
     stream = decoder.stream(BEAM, grammar=grammar)
-    stream.advance(model.probabilities(samples))
+    after = near_silence(model.info.sample_rate)  # as a session does
+    stream.advance(model.probabilities(np.concatenate((samples, after))))
     result = stream.finish(len(samples) / corpus.RATE)
     # What is refused still has its reading: this is about hearing, not about judging.
     return result.alternatives[0].text if result.alternatives else ""
