@@ -46,8 +46,8 @@ ORIGINAL_BYTES = 8 << 20
 of about 800 units, which take 3 % of a desktop core. For larger ones their time counts for more
 than the last digits, which are the finer ones with ``fast``."""
 
-MAX_RAISE_DB = 30.0
-"""By which quiet speech is raised at most: 16 bits hold no more of it than noise beyond that."""
+MAX_GAIN = 10 ** (30 / 20)
+"""30 decibels, by which quiet speech is raised at most: beyond that 16 bits hold little but noise."""
 
 MAX_THREADS = 64
 """More than any board has; a typing error must not start thousands."""
@@ -83,7 +83,7 @@ class AcousticModel:
             raise EngineError(f"an engine runs on 1 to {MAX_THREADS} threads, not {count}")
         self.info = graph or read_graph(path)
         self.features = FeatureExtractor(self.info)
-        self._speech_level = speech_level
+        self._wanted = 0.0 if speech_level is None else FULL_SCALE**2 * 10 ** (speech_level / 10)
         self._owner = Owner()
         alike = self.info.rounds_alike or path.stat().st_size > ORIGINAL_BYTES
         fast = kernels == "fast" or (kernels == "auto" and alike)
@@ -120,15 +120,13 @@ class AcousticModel:
 
         ``loudest`` is the mean square of its loudest window. Never so without a ``speech_level``.
         """
-        level = self._speech_level
-        return level is not None and loudest < (FULL_SCALE * 10 ** (level / 20)) ** 2
+        return loudest < self._wanted
 
     def gain(self, loudest: float) -> float:
         """Return by what factor speech is to be raised, at least 1; ``loudest`` as in quiet."""
-        if self._speech_level is None or not loudest or not self.quiet(loudest):
+        if not loudest or not self.quiet(loudest):
             return 1.0
-        missing = self._speech_level - 10 * math.log10(loudest / FULL_SCALE**2)
-        return float(10 ** (min(missing, MAX_RAISE_DB) / 20))
+        return min(math.sqrt(self._wanted / loudest), MAX_GAIN)
 
     def probabilities(self, samples: Samples) -> Probabilities:
         """Return the probabilities of a whole recording at once, raised if it is quiet."""

@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 
+from stt_service.decoder.search import Decoder
 from stt_service.engine.acoustic import AcousticModel
 from stt_service.engine.api import StreamOptions
 from stt_service.engine.litert import LiteRtEngine
@@ -133,13 +134,13 @@ def raising(tiny_model, tiny_sum):
         yield engine
 
 
-def test_quiet_speech_is_understood_as_its_network_hears_it_raised(raising, engine):
+def test_quiet_speech_is_understood_as_its_network_hears_it_raised(tiny_model, raising, engine):
     """In chunks, as from a microphone; an engine without a level hears something else."""
     soft = sound(1.5, 16_000) // 50
-    probabilities = AcousticModel.probabilities(raising._acoustic, soft)
-    stream = raising._decoder.stream(BEAM)
-    stream.advance(probabilities)
-    expected = stream.finish(1.5).text
+    network = AcousticModel(tiny_model, threads=1, speech_level=LEVEL)
+    search = Decoder(network.info.alphabet, frame_step=network.info.frame_step).stream(BEAM)
+    search.advance(network.probabilities(soft))
+    expected = search.finish(1.5).text
     assert EngineContract.recognise(raising, soft, [1_000]).text == expected
     assert EngineContract.recognise(engine, soft, [1_000]).text != expected
 
