@@ -47,7 +47,7 @@ of about 800 units, which take 3 % of a desktop core. For larger ones their time
 than the last digits, which are the finer ones with ``fast``."""
 
 MAX_GAIN = 10 ** (30 / 20)
-"""30 decibels, by which quiet speech is raised at most: beyond that 16 bits hold little but noise."""
+"""30 decibels, by which quiet speech is raised at most: 16 bits hold little but noise below."""
 
 MAX_THREADS = 64
 """More than any board has; a typing error must not start thousands."""
