@@ -1,4 +1,4 @@
-// The recurrent half of an LSTM in bfloat16, for processors with units for it (AMX).
+// The recurrent half of an LSTM in bfloat16, for processors with units for it (AVX512-BF16, AMX).
 //
 // torch hands an LSTM to oneDNN, which lays out the weights anew at each of its time steps and
 // computes all gates once more on the way back. Here they are laid out once, what the gates were is

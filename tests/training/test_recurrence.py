@@ -28,7 +28,7 @@ def trained_once(width: int, *, in_bfloat16: bool) -> tuple[torch.Tensor, list[t
 def test_compiled_sums_are_those_of_full_precision(width: int) -> None:
     """Outputs to 0.01 and gradients to 1 %: what bfloat16's eight bits leave."""
     if recurrence.compiled() is None:
-        pytest.skip("no AMX in this processor, or no compiler")
+        pytest.skip("no units for bfloat16 in this processor, or no compiler")
     outputs, gradients = trained_once(width, in_bfloat16=True)
     exact, exact_gradients = trained_once(width, in_bfloat16=False)
     assert float((outputs - exact).abs().max()) < 0.01
@@ -40,7 +40,7 @@ def test_compiled_sums_are_those_of_full_precision(width: int) -> None:
 def test_gates_that_are_wide_open_or_shut_stay_finite() -> None:
     """Sums of a thousand either way, where exponentials overflow."""
     if recurrence.compiled() is None:
-        pytest.skip("no AMX in this processor, or no compiler")
+        pytest.skip("no units for bfloat16 in this processor, or no compiler")
     lstm = torch.nn.LSTM(64, 64)
     sequence = torch.full((3, 32, 64), 100.0)
     sequence[:, ::2] *= -1
