@@ -13,6 +13,7 @@ from pathlib import Path
 
 import jiwer
 import numpy as np
+from numpy.typing import NDArray
 from rich.progress import track
 
 from bench import corpus
@@ -29,9 +30,10 @@ from stt_service.decoder.search import Decoder
 from stt_service.engine.acoustic import AcousticModel
 from stt_service.engine.api import Samples
 from stt_service.hearing import near_silence
-from training.export import export_model
-from training.letters import ALPHABET
+from training.evaluate import spread
+from training.export import BLANK, export_model
 from training.manifest import held_out_speakers, read_sets
+from training.moments import CLIPS, input_moments
 from training.tune import SPEECH_LEVEL
 from training.weights import read_any
 
@@ -48,9 +50,10 @@ def run(files: Sequence[Path]) -> Iterable[Row]:
     left_out = held_out_speakers(read_sets(corpus.SHARED / "speech" / "train"))
     sentences = [c for name in SENTENCES for c in _of(name, left_out)]
     digits = _of(DIGITS, left_out)
+    heard = _heard(left_out)
     for path in files:
         for kept_as, quantise in (("int8", True), ("float32", False)):
-            with exported(path, quantise=quantise) as model:
+            with exported(path, heard, quantise=quantise) as model:
                 yield (path.name, kept_as, *_measure(model, sentences, digits))
 
 
@@ -58,13 +61,26 @@ def _of(name: str, speakers: Collection[str]) -> list[Clip]:
     return [clip for clip in corpus.speech(f"train/{name}") if clip.speaker in speakers]
 
 
+def _heard(left_out: Collection[str]) -> list[NDArray[np.float32]]:
+    """Return recordings of the others, to round weights by."""
+    clips = [c for name in SENTENCES for c in corpus.speech(f"train/{name}")]
+    known = spread([clip for clip in clips if clip.speaker not in left_out], CLIPS)
+    return [clip.samples() * np.float32(1 / 32768) for clip in known]
+
+
 @contextmanager
-def exported(weights_file: Path, *, quantise: bool) -> Iterator[Path]:
+def exported(
+    weights_file: Path, heard: Sequence[NDArray[np.float32]], *, quantise: bool
+) -> Iterator[Path]:
     """Write a ``.tflite`` file of a file of weights, for as long as the block lasts."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.tflite"
-        arrays = read_any(weights_file).folded()
-        export_model(arrays, Alphabet(tuple(ALPHABET)), path, quantise=quantise)
+        model = read_any(weights_file)
+        moments = input_moments(model, heard) if quantise else None
+        alphabet = Alphabet(tuple(model.config.alphabet))
+        export_model(
+            model.folded(), alphabet, path, quantise=quantise, moments=moments, blank=BLANK
+        )
         yield path
 
 

@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import jiwer
 import numpy as np
@@ -19,6 +20,8 @@ from training.features import mfcc
 from training.letters import ALPHABET
 from training.model import DeepSpeech
 from training.prepare import Clip, Corpus
+
+_Clip = TypeVar("_Clip")
 
 BATCH_FRAMES = 16000
 """Padded frames evaluated at once."""
@@ -64,7 +67,8 @@ def closed_choice(log_probs: Tensor, choices: Sequence[str]) -> str:
     return choices[int(losses.argmin())]
 
 
-def _spread(clips: list[Clip], limit: int | None) -> list[Clip]:
+def spread(clips: list[_Clip], limit: int | None) -> list[_Clip]:
+    """Return at most ``limit`` clips, evenly from all over the list."""
     if not limit or len(clips) <= limit:
         return clips
     return [clips[i] for i in np.linspace(0, len(clips) - 1, limit).astype(int)]
@@ -125,7 +129,7 @@ def evaluate(
     noises = [corpus.audio(clip) for clip in corpus.select("noise")]
     scores = []
     for name, all_members in sorted(sets.items()):
-        members = _spread(all_members, limit)
+        members = spread(all_members, limit)
         audios = [corpus.audio(clip) for clip in members]
         if snr_db is not None:
             backdrop = Backdrop(noises, [], [])

@@ -17,10 +17,12 @@ Three things keep int8 close to float, with nothing but operators that TensorFlo
 
 * Each row of a matrix has its own scale. The runtimes know one scale per matrix, so rows are
   brought to one range and a multiplication after the product undoes it.
-* The features are scaled by how much layer 1 makes of each (``_input_scale``), since they are
-  quantised together and the first coefficient is ten times as wide as the others.
+* Layer 1 stays float: features are of very different widths, and those of 19 frames would be
+  quantised together. That was a third of the error, of a fifteenth of the weights.
 * Inputs are quantised over the range that they have, not over a symmetric one: after a ReLU that
   is a whole bit.
+
+With the moments of what the layers hear, weights are rounded by what becomes of it (``rounding``).
 
 The runtimes find tensors by name and run parts of the graph: those above ``mfccs``, those just
 above each ``metadata_*``, and the rest. So each output has an operator of its own above it.
@@ -38,6 +40,7 @@ from ai_edge_litert import schema_py_generated as schema
 from stt_service.decoder.alphabet import Alphabet
 from training.features import HIGH_HZ, HOP, LOW_HZ, N_INPUT, N_MEL, SAMPLE_RATE, WINDOW
 from training.flatbuffer import NO_TENSOR, Graph, Kind
+from training.rounding import INT8_MAX, Moment, to_int8
 
 Array = npt.NDArray[np.float32]
 
@@ -50,9 +53,6 @@ RELU_CLIP = 20.0
 SHRINK = 6.0 / RELU_CLIP
 """Dense layers compute activations this much smaller, so that the fused ReLU6 does the clipping;
 the layer after them makes up for it."""
-INT8_MAX = 127
-MIN_COLUMN = 1e-3
-"""Least scale of a feature, as a share of the mean one: one without weight stays finite."""
 
 _OPERATOR = schema.BuiltinOperator
 _ADD = Kind(_OPERATOR.ADD)
@@ -85,23 +85,31 @@ class _Matrix:
 class _Layout:
     """The graph under construction, with the operators that the network needs."""
 
-    def __init__(self, *, quantise: bool) -> None:
+    def __init__(
+        self, arrays: Mapping[str, Array], moments: Mapping[str, Moment], *, quantise: bool
+    ) -> None:
+        self.arrays, self.moments, self.quantise = arrays, moments, quantise
         self.graph = Graph()
-        self.quantise = quantise
 
-    def matrix(self, name: str, weight: Array) -> _Matrix:
-        """Store a matrix, as int8 with a scale per row if so asked."""
+    def matrix(self, name: str, factor: float = 1.0) -> _Matrix:
+        """Store a matrix of the network times a factor, as int8 with row scales if so asked."""
         if not self.quantise:
-            return _Matrix(self.graph.constant(name, weight), None, len(weight))
-        peak = np.abs(weight).max(axis=1)
-        peak[peak == 0] = 1.0
-        values = np.round(weight / peak[:, None] * INT8_MAX).astype(np.int8)
+            return self.exact(name, factor)
+        weight = self.arrays[name] * np.float32(factor)
+        peaks = np.abs(weight).max(axis=1)
+        peaks[peaks == 0] = 1.0
+        values = to_int8(weight, peaks, self.moments.get(name))
         scale = np.array([1.0 / INT8_MAX], dtype=np.float32)
         return _Matrix(
             self.graph.constant(name, values, scale),
-            self.vector(f"{name}/row_scale", peak),
+            self.vector(f"{name}/row_scale", peaks),
             len(weight),
         )
+
+    def exact(self, name: str, factor: float = 1.0) -> _Matrix:
+        """Store a matrix of the network times a factor, as the floats it is."""
+        weight = self.arrays[name] * np.float32(factor)
+        return _Matrix(self.graph.constant(name, weight), None, len(weight))
 
     def vector(self, name: str, values: Array) -> int:
         """Store a float vector."""
@@ -110,15 +118,15 @@ class _Layout:
     def product(self, x: int, matrix: _Matrix, name: str, frames: int = N_STEPS) -> int:
         """``x @ matrix.T``, shape ``[frames, out]``."""
         options = schema.FullyConnectedOptionsT()
-        options.asymmetricQuantizeInputs = self.quantise
-        kind = _INT8_PRODUCT if self.quantise else _FLOAT_PRODUCT
+        options.asymmetricQuantizeInputs = matrix.row_scale is not None
+        kind = _FLOAT_PRODUCT if matrix.row_scale is None else _INT8_PRODUCT
         y = self.graph.tensor(f"{name}/product", (frames, matrix.rows))
         self.graph.operator(kind, [x, matrix.values, NO_TENSOR], [y], options)
         return y if matrix.row_scale is None else self.mul(y, matrix.row_scale, f"{name}/scaled")
 
-    def dense(self, x: int, name: str, weight: Array, bias: Array, *, relu6: bool = False) -> int:
-        """``x @ weight.T + bias`` over all frames, cut to 0..6 if so asked."""
-        y = self.product(x, self.matrix(f"{name}/weight", weight), name)
+    def dense(self, x: int, name: str, matrix: _Matrix, bias: Array, *, relu6: bool = False) -> int:
+        """``x @ matrix.T + bias`` over all frames, cut to 0..6 if so asked."""
+        y = self.product(x, matrix, name)
         return self.add(y, self.vector(f"{name}/bias", bias), name, relu6=relu6)
 
     def add(self, a: int, b: int, name: str, *, relu6: bool = False) -> int:
@@ -180,10 +188,18 @@ class _Layout:
 
 
 def lay_out(
-    arrays: Mapping[str, Array], alphabet: Alphabet, *, beam_width: int, quantise: bool
+    arrays: Mapping[str, Array],
+    alphabet: Alphabet,
+    *,
+    beam_width: int,
+    quantise: bool,
+    moments: Mapping[str, Moment],
 ) -> bytes:
-    """Return the ``.tflite`` file of checked arrays (``training.export.check_arrays``)."""
-    layout = _Layout(quantise=quantise)
+    """Return the ``.tflite`` file of checked arrays (``training.export.check_arrays``).
+
+    ``moments`` of the inputs of some of the matrices are under those matrices' names.
+    """
+    layout = _Layout(arrays, moments, quantise=quantise)
     graph = layout.graph
     columns = arrays["layer1.weight"].shape[1]
     state = (1, arrays["lstm.weight_hh"].shape[1])
@@ -192,9 +208,9 @@ def lay_out(
     h = graph.tensor("previous_state_h", state)
     samples = graph.tensor("input_samples", (WINDOW,))
 
-    x = _before_lstm(layout, arrays, layout.reshape(frames, "windows", (N_STEPS, columns)))
-    rows, new_c, new_h = _lstm(layout, arrays, x, c, h)
-    logits = _after_lstm(layout, arrays, layout.stack(rows, "lstm"))
+    x = _before_lstm(layout, layout.reshape(frames, "windows", (N_STEPS, columns)))
+    rows, new_c, new_h = _lstm(layout, x, c, h)
+    logits = _after_lstm(layout, layout.stack(rows, "lstm"))
     mfccs = _features(layout, samples)
     metadata = _metadata(layout, alphabet, beam_width)
     return graph.serialise(
@@ -204,35 +220,22 @@ def lay_out(
     )
 
 
-def _input_scale(weight: Array) -> Array:
-    """Return how much layer 1 makes of each of its inputs, relative to their mean; shape (in,)."""
-    strength = np.sqrt(np.mean(np.square(weight, dtype=np.float64), axis=0))
-    mean = strength.mean() or 1.0
-    scale: Array = np.maximum(strength / mean, MIN_COLUMN).astype(np.float32)
-    return scale
-
-
-def _before_lstm(layout: _Layout, arrays: Mapping[str, Array], x: int) -> int:
+def _before_lstm(layout: _Layout, x: int) -> int:
     """Layers 1 to 3, their activations times SHRINK."""
-    weight, bias = arrays["layer1.weight"], arrays["layer1.bias"]
-    if layout.quantise:
-        scale = _input_scale(weight)
-        weight = weight / scale
-        x = layout.mul(x, layout.vector("input_scale", scale), "scaled_windows")
-    x = layout.dense(x, "layer1", weight * SHRINK, bias * SHRINK, relu6=True)
+    first = layout.exact("layer1.weight", SHRINK)
+    x = layout.dense(x, "layer1", first, layout.arrays["layer1.bias"] * SHRINK, relu6=True)
     for name in ("layer2", "layer3"):
-        weight, bias = arrays[f"{name}.weight"], arrays[f"{name}.bias"]
-        x = layout.dense(x, name, weight, bias * SHRINK, relu6=True)
+        bias = layout.arrays[f"{name}.bias"] * SHRINK
+        x = layout.dense(x, name, layout.matrix(f"{name}.weight"), bias, relu6=True)
     return x
 
 
-def _lstm(
-    layout: _Layout, arrays: Mapping[str, Array], x: int, c: int, h: int
-) -> tuple[list[int], int, int]:
+def _lstm(layout: _Layout, x: int, c: int, h: int) -> tuple[list[int], int, int]:
     """The recurrent layer: the output of each step, and the last c and h."""
-    gates = layout.dense(x, "lstm_input", arrays["lstm.weight_ih"] / SHRINK, arrays["lstm.bias"])
+    from_frames = layout.matrix("lstm.weight_ih", 1 / SHRINK)
+    gates = layout.dense(x, "lstm_input", from_frames, layout.arrays["lstm.bias"])
     from_input = layout.split(gates, 0, [f"step{t}/from_input" for t in range(N_STEPS)])
-    recurrent = layout.matrix("lstm_recurrent/weight", arrays["lstm.weight_hh"])
+    recurrent = layout.matrix("lstm.weight_hh")
     rows = []
     for t in range(N_STEPS):
         step, last = f"step{t}", t == N_STEPS - 1
@@ -252,11 +255,12 @@ def _lstm(
     return rows, c, h
 
 
-def _after_lstm(layout: _Layout, arrays: Mapping[str, Array], x: int) -> int:
+def _after_lstm(layout: _Layout, x: int) -> int:
     """Layers 5 and 6 and the softmax; the runtimes take ``logits`` for probabilities."""
-    weight, bias = arrays["layer5.weight"], arrays["layer5.bias"]
-    x = layout.dense(x, "layer5", weight * SHRINK, bias * SHRINK, relu6=True)
-    x = layout.dense(x, "layer6", arrays["layer6.weight"] / SHRINK, arrays["layer6.bias"])
+    bias = layout.arrays["layer5.bias"] * SHRINK
+    x = layout.dense(x, "layer5", layout.matrix("layer5.weight", SHRINK), bias, relu6=True)
+    last = layout.matrix("layer6.weight", 1 / SHRINK)
+    x = layout.dense(x, "layer6", last, layout.arrays["layer6.bias"])
     return layout.softmax(x, "logits")
 
 
