@@ -147,6 +147,15 @@ def variants(weights: tuple[Path, ...]) -> None:
 
 
 @bench.command()
+@click.argument("weights", type=click.Path(exists=True, path_type=Path))
+def output(weights: Path) -> None:
+    """Words wrong of speakers left out, by the output's temperature and how rare its blank is."""
+    from bench.output import HEADER, run  # noqa: PLC0415
+
+    _show(HEADER, run(weights))
+
+
+@bench.command()
 @click.option("--faults", default=200, show_default=True, help="How often it is wronged.")
 @click.option("--seed", default=1, show_default=True)
 def soak(faults: int, seed: int) -> None:

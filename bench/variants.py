@@ -31,7 +31,7 @@ from stt_service.engine.acoustic import AcousticModel
 from stt_service.engine.api import Samples
 from stt_service.hearing import near_silence
 from training.evaluate import spread
-from training.export import BLANK, export_model
+from training.export import BLANK, TEMPERATURE, export_model
 from training.manifest import held_out_speakers, read_sets
 from training.moments import CLIPS, input_moments
 from training.tune import SPEECH_LEVEL
@@ -47,21 +47,27 @@ Row = tuple[object, ...]
 
 def run(files: Sequence[Path]) -> Iterable[Row]:
     """Yield two rows for each file of weights, as :data:`HEADER` names them."""
-    left_out = held_out_speakers(read_sets(corpus.SHARED / "speech" / "train"))
-    sentences = [c for name in SENTENCES for c in _of(name, left_out)]
-    digits = _of(DIGITS, left_out)
-    heard = _heard(left_out)
+    left_out = speakers_left_out()
+    sentences = [c for name in SENTENCES for c in clips_of(name, left_out)]
+    digits = clips_of(DIGITS, left_out)
+    heard = known_speech(left_out)
     for path in files:
         for kept_as, quantise in (("int8", True), ("float32", False)):
             with exported(path, heard, quantise=quantise) as model:
                 yield (path.name, kept_as, *_measure(model, sentences, digits))
 
 
-def _of(name: str, speakers: Collection[str]) -> list[Clip]:
+def speakers_left_out() -> Collection[str]:
+    """Return the speakers of the shared recordings whom training leaves out."""
+    return held_out_speakers(read_sets(corpus.SHARED / "speech" / "train"))
+
+
+def clips_of(name: str, speakers: Collection[str]) -> list[Clip]:
+    """Return the clips of a set to train on that these speakers spoke."""
     return [clip for clip in corpus.speech(f"train/{name}") if clip.speaker in speakers]
 
 
-def _heard(left_out: Collection[str]) -> list[NDArray[np.float32]]:
+def known_speech(left_out: Collection[str]) -> list[NDArray[np.float32]]:
     """Return recordings of the others, to round weights by."""
     clips = [c for name in SENTENCES for c in corpus.speech(f"train/{name}")]
     known = spread([clip for clip in clips if clip.speaker not in left_out], CLIPS)
@@ -70,7 +76,12 @@ def _heard(left_out: Collection[str]) -> list[NDArray[np.float32]]:
 
 @contextmanager
 def exported(
-    weights_file: Path, heard: Sequence[NDArray[np.float32]], *, quantise: bool
+    weights_file: Path,
+    heard: Sequence[NDArray[np.float32]],
+    *,
+    quantise: bool = True,
+    temperature: float = TEMPERATURE,
+    blank: float = BLANK,
 ) -> Iterator[Path]:
     """Write a ``.tflite`` file of a file of weights, for as long as the block lasts."""
     with tempfile.TemporaryDirectory() as folder:
@@ -79,7 +90,13 @@ def exported(
         moments = input_moments(model, heard) if quantise else None
         alphabet = Alphabet(tuple(model.config.alphabet))
         export_model(
-            model.folded(), alphabet, path, quantise=quantise, moments=moments, blank=BLANK
+            model.folded(),
+            alphabet,
+            path,
+            quantise=quantise,
+            moments=moments,
+            temperature=temperature,
+            blank=blank,
         )
         yield path
 

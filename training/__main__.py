@@ -167,12 +167,12 @@ def evaluate(
 )
 @click.option("--float", "as_float", is_flag=True, help="Leave the weights in float32.")
 @click.option(
-    "--blank",
-    type=float,
-    help="Added to the logit of the blank. Default: -1.5, best on the held-out speakers so far.",
+    "--as-trained",
+    is_flag=True,
+    help="Leave temperature and blank as they were trained, not as words are found best.",
 )
 def export(
-    out: Path, to: Path | None, weights: Path | None, as_float: bool, blank: float | None
+    out: Path, to: Path | None, weights: Path | None, as_float: bool, as_trained: bool
 ) -> None:
     """Write the averaged weights as a .tflite file of graph version 6.
 
@@ -180,7 +180,7 @@ def export(
     corpus, each by itself.
     """
     from stt_service.decoder.alphabet import Alphabet
-    from training.export import BLANK, export_model
+    from training.export import BLANK, TEMPERATURE, export_model
     from training.moments import input_moments, speech_of
     from training.prepare import Corpus
     from training.weights import read_any
@@ -199,7 +199,8 @@ def export(
         target,
         quantise=not as_float,
         moments=moments,
-        blank=BLANK if blank is None else blank,
+        temperature=1.0 if as_trained else TEMPERATURE,
+        blank=0.0 if as_trained else BLANK,
     )
     click.echo(f"{target}: {target.stat().st_size} bytes")
 

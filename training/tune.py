@@ -34,8 +34,6 @@ from training.trials import trials
 
 ALPHAS = (0.3, 0.5, 0.7, 1.0)
 BETAS = (-1.0, 0.0, 1.0)
-BLANKS = (-0.5, 0.0, 0.5)
-"""What is added to the blank's logit beyond what the export did, to see whether that was right."""
 EQUAL = 0.005
 """Word error rate; on some 250 clips, what differs by less is the same."""
 BEAM_WIDTH = 300
@@ -146,25 +144,6 @@ def choose_weights(
     return max(pair for pair, rate in rates.items() if rate <= least + EQUAL)
 
 
-def with_blank(heard: Sequence[Heard], added: float) -> list[Heard]:
-    """Return the clips as a network would have heard them whose blank is likelier or rarer."""
-    changed = []
-    for one in heard:
-        probabilities = one.probabilities.copy()
-        probabilities[:, -1] *= math.exp(added)
-        probabilities /= probabilities.sum(axis=1, keepdims=True)
-        changed.append(replace(one, probabilities=probabilities))
-    return changed
-
-
-def report_blanks(heard: Sequence[Heard], decoder: Decoder) -> None:
-    """Print the word error rate with the blank as exported, rarer and likelier."""
-    for added in track(BLANKS, "blank", disable=None):
-        changed = with_blank(heard, added)
-        rate = error_rate(list(decode(decoder, changed)), changed)
-        click.echo(f"blank {added:+.1f}: WER {100 * rate:.1f} %")
-
-
 def judged_words(said: str, result: Result) -> list[bool]:
     """Say of each word of the result whether an alignment with the transcript finds it right."""
     right = [False] * len(result.words)
@@ -223,7 +202,6 @@ def main(model: Path, scorer: Path, corpus: Path, output: Path) -> None:
     opened = open_scorer(scorer, alphabet)
     alpha, beta = choose_weights(heard, alphabet, step, opened)
     chosen = replace(opened, alpha=alpha, beta=beta)
-    report_blanks(heard, Decoder(alphabet, scorer=chosen, frame_step=step))
     rows = rejection.outcomes(acoustic, list(trials(prepared)), chosen)
     click.echo(" | ".join(rejection.HEADER))
     for row in rejection.report(rows):

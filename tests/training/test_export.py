@@ -333,14 +333,14 @@ def test_the_same_weights_give_the_same_file(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_a_blank_made_rarer_leaves_the_letters_as_they_were(tmp_path: Path) -> None:
-    """Only the blank's probability is smaller, by the factor asked for, before all add up to 1."""
+def test_temperature_and_blank_change_the_probabilities_alone(tmp_path: Path) -> None:
+    """By the root asked for, then the blank by the factor asked for, before all add up to 1."""
     features = speech_features(N_STEPS)
-    for name, blank in (("plain", 0.0), ("rarer", -1.5)):
-        export_model(
-            spread_arrays(), ENGLISH, tmp_path / f"{name}.tflite", quantise=False, blank=blank
-        )
-    plain = Runner(tmp_path / "plain.tflite").probabilities(features)
-    rarer = Runner(tmp_path / "rarer.tflite").probabilities(features)
-    expected = plain * np.where(np.arange(plain.shape[1]) == len(ALPHABET), np.exp(-1.5), 1.0)
-    np.testing.assert_allclose(rarer, expected / expected.sum(axis=1, keepdims=True), atol=1e-5)
+    probabilities = []
+    for name, changes in (("plain", {}), ("changed", {"temperature": 1.25, "blank": -1.5})):
+        path = tmp_path / f"{name}.tflite"
+        export_model(spread_arrays(), ENGLISH, path, quantise=False, **changes)
+        probabilities.append(Runner(path).probabilities(features))
+    plain, changed = probabilities
+    expected = plain**0.8 * np.where(np.arange(plain.shape[1]) == len(ALPHABET), np.exp(-1.5), 1.0)
+    np.testing.assert_allclose(changed, expected / expected.sum(axis=1, keepdims=True), atol=1e-5)

@@ -1,8 +1,5 @@
 """Which held-out clips have a say in how a model is decoded."""
 
-import math
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -10,7 +7,7 @@ pytest.importorskip("torch")
 
 from stt_service.decoder.results import Result
 from training.prepare import Clip
-from training.tune import FEWEST, Heard, error_rate, with_blank
+from training.tune import FEWEST, Heard, error_rate
 
 
 def heard(name: str, count: int) -> list[Heard]:
@@ -39,15 +36,3 @@ def test_sets_of_a_few_clips_have_no_say():
 
 def test_where_all_sets_are_small_all_count():
     assert error_rate(results(1, 3), heard("few", 2) + heard("fewer", 2)) == 0.25
-
-
-def test_a_rarer_blank_leaves_the_letters_in_proportion():
-    """Probabilities stay probabilities, and the clips as they were heard stay untouched."""
-    (one,) = heard("s", 1)
-    rows = np.array([[0.2, 0.2, 0.6], [0.1, 0.8, 0.1]], dtype=np.float32)
-    original = replace(one, probabilities=rows.copy())
-    (changed,) = with_blank([original], -math.log(3))
-    np.testing.assert_allclose(
-        changed.probabilities, [[1 / 3, 1 / 3, 1 / 3], [3 / 28, 24 / 28, 1 / 28]], rtol=1e-6
-    )
-    np.testing.assert_array_equal(original.probabilities, rows)
