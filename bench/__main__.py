@@ -104,11 +104,16 @@ def coldstart(times: int, *, boot: bool) -> None:
 @click.option("--peer/--no-peer", default=True, help="PocketSphinx on the same clips.")
 @click.option("--noise/--no-noise", default=True, help="Coffee orders in noise too.")
 @click.option("--only", multiple=True, help="Sets whose name begins so; all by default.")
-def accuracy(peer: bool, noise: bool, only: tuple[str, ...]) -> None:
+@click.option(
+    "--made-up",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder `left_out` of a training's run: its made-up voices too.",
+)
+def accuracy(peer: bool, noise: bool, only: tuple[str, ...], made_up: Path | None) -> None:
     """Word error rates, and slots of coffee orders, of the bundled model and PocketSphinx."""
     from bench.accuracy import HEADER, run  # noqa: PLC0415
 
-    _show(HEADER, run(peer, noise, only))
+    _show(HEADER, run(peer, noise, only, made_up))
 
 
 @bench.command()

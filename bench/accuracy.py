@@ -5,6 +5,7 @@ Noise is mixed in from ``shared/speech/train/noise`` at fixed places, so that a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import jiwer
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from bench import corpus, rivals
@@ -23,6 +25,7 @@ from stt_service.decoder.alphabet import Alphabet
 from stt_service.decoder.phrases import PhraseGrammar, build_grammar
 from stt_service.decoder.phrases.library import find
 from stt_service.engine.api import Engine, Samples
+from training.language import HOUSEHOLD
 from training.manifest import held_out_speakers, read_sets
 
 COFFEE = str(Path(__file__).resolve().parents[1] / "examples" / "phrases" / "coffee.yaml")
@@ -117,15 +120,26 @@ SNRS = (24, 18, 12, 6)
 HEADER = ("set", "noise", "recogniser", "WER %", "right %", "CPU s per s")
 
 
-def run(peer: bool, noise: bool, only: tuple[str, ...] = ()) -> Iterable[tuple[object, ...]]:
-    """Yield rows as :data:`HEADER` names them, of the sets whose names begin with ``only``."""
+def run(
+    peer: bool, noise: bool, only: tuple[str, ...] = (), made_up: Path | None = None
+) -> Iterable[tuple[object, ...]]:
+    """Yield rows as :data:`HEADER` names them, of the sets whose names begin with ``only``.
+
+    With ``made_up``, the ``left_out`` folder of a training's run, of its voices too.
+    """
     parts: dict[str, Callable[[Engine, bool], Iterable[tuple[object, ...]]]] = {
         "digits": _digits,
         "coffee_orders": partial(_coffee, SNRS if noise else ()),
-        "an4": partial(_open, "an4"),
-        "librispeech_two_speakers": partial(_open, "librispeech_two_speakers"),
-        "common_voice": partial(_open, "common_voice"),
+        **{
+            name: partial(_open, name, corpus.speech(f"test/{name}"))
+            for name in ("an4", "librispeech_two_speakers", "common_voice")
+        },
     }
+    if made_up:
+        household = corpus.clips_in(made_up / "test" / "household_commands")
+        sentences = corpus.clips_in(made_up / "test" / "synthetic_left_out")
+        parts["household_commands"] = partial(_household, household)
+        parts["synthetic_left_out"] = partial(_open, "synthetic_left_out", sentences)
     with open_engine(rivals.bundled()) as engine:
         for name, part in parts.items():
             if not only or name.startswith(only):
@@ -145,23 +159,61 @@ def _coffee(snrs: tuple[int, ...], engine: Engine, peer: bool) -> Iterable[tuple
         yield from _compare("coffee_orders, slots", engine, clips, COFFEE, peer, snr)
 
 
+def _household(clips: list[Clip], engine: Engine, peer: bool) -> Iterable[tuple[object, ...]]:
+    """Commands of 300 templates, all of them to choose among."""
+    grammar = build_grammar(household_phrases(), Alphabet(engine.model.labels))
+    yield from _side_by_side("household_commands", engine, clips, grammar, peer, meaning=False)
+
+
+def household_phrases() -> str:
+    """Return the templates that commands are made up from, as a file of phrases."""
+    rules, sentences = {}, []
+    for line in HOUSEHOLD.read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            template = re.sub(r"{(\w+)}", r"<\1>", line)
+            name, defines, body = template.partition(" = ")
+            if defines:
+                rules[name.strip("<>")] = f"({body})"
+            else:
+                sentences.append(template)
+    return yaml.safe_dump(
+        {
+            "language": "en",
+            "intents": {"Household": {"data": [{"sentences": sentences}]}},
+            "expansion_rules": rules,
+        }
+    )
+
+
 def _compare(
     name: str, engine: Engine, clips: list[Clip], phrases: str, peer: bool, snr: int | None = None
 ) -> Iterable[tuple[object, ...]]:
     """Yield a row for each recogniser, both with the same phrases."""
     grammar = grammar_for(engine, phrases)
+    yield from _side_by_side(name, engine, clips, grammar, peer, snr)
+
+
+def _side_by_side(
+    name: str,
+    engine: Engine,
+    clips: list[Clip],
+    grammar: PhraseGrammar,
+    peer: bool,
+    snr: int | None = None,
+    *,
+    meaning: bool = True,
+) -> Iterable[tuple[object, ...]]:
     both = [("stt-service", ours(engine, grammar))]
     if peer:
         fsg = to_fsg(grammar.id, grammar.lexicon, Alphabet(engine.model.labels))
         both.append(("pocketsphinx", _peer(fsg)))
     for rival, transcribe in both:
         mix = mixer(snr) if snr is not None else lambda samples: samples
-        result = score(transcribe, clips, grammar=grammar, noise=mix)
+        result = score(transcribe, clips, grammar=grammar if meaning else None, noise=mix)
         yield _row(name, "clean" if snr is None else f"{snr} dB", rival, result)
 
 
-def _open(name: str, engine: Engine, peer: bool) -> Iterable[tuple[object, ...]]:
-    clips = corpus.speech(f"test/{name}")
+def _open(name: str, clips: list[Clip], engine: Engine, peer: bool) -> Iterable[tuple[object, ...]]:
     both = [("stt-service", ours(engine))]
     if peer:
         both.append(("pocketsphinx", _peer()))

@@ -38,7 +38,11 @@ class Clip:
 
 def speech(name: str, limit: int | None = None) -> list[Clip]:
     """Return the clips of ``shared/speech/<name>``, for example ``test/an4``."""
-    folder = SHARED / "speech" / name
+    return clips_in(SHARED / "speech" / name, limit)
+
+
+def clips_in(folder: Path, limit: int | None = None) -> list[Clip]:
+    """Return the clips of a folder with a ``manifest.csv``."""
     with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     clips = [Clip(folder / row["path"], row["speaker"], row["transcript"]) for row in rows]
