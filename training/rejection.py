@@ -25,7 +25,7 @@ from training.trials import Trial
 
 ACCEPTED = 0.95
 """Share of understood commands that are accepted at least."""
-LET_IN = {"speech": 0.1, "babble": 0.15, "music": 0.02, "noise": 0.015}
+LET_IN = {("speech", "babble"): 0.1, ("music", "noise"): 0.02}
 """Share of other sounds that may be accepted; more commands are where there is room for it."""
 GRAMMARS = ("digits", "home", "control")
 """Of the library: strings of small words, many sentences, single words."""
@@ -111,7 +111,7 @@ def judge(rows: Sequence[Outcome]) -> Judge:
     fitted = fit_judge([evidence for evidence, _ in known], [bool(wanted) for _, wanted in known])
     sure = [fitted.probability(evidence) for evidence, wanted in known if wanted]
     bounds = [float(np.quantile(sure, 1 - ACCEPTED))]
-    room = [_bound(rows, fitted, group) for group in (("speech", "babble"), ("music", "noise"))]
+    room = [_bound(rows, fitted, kinds) for kinds in LET_IN]
     bounds += [max(room)]
     return replace(fitted, accept_from=round(min(bounds), 3))
 
@@ -123,7 +123,7 @@ def _bound(rows: Sequence[Outcome], fitted: Judge, kinds: tuple[str, ...]) -> fl
         for row in rows
         if row.kind in kinds
     ]
-    return float(np.quantile(found, 1 - LET_IN[kinds[0]])) if found else 0.0
+    return float(np.quantile(found, 1 - LET_IN[kinds])) if found else 0.0
 
 
 def accepted(rows: Sequence[Outcome], one: Judge) -> list[bool]:
