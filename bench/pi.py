@@ -32,7 +32,7 @@ CLIPS = 6
 """Recordings timed: a quarter of a minute."""
 
 INSTRUCTIONS = {
-    "stt-en-small": (98.4, 53.0),
+    "stt-en-small": (117.5, 75.9),
     "2048 wide": (744.4, 297.4),
     "deepspeech-0.9.3-en": (744.4, 297.4),  # as many products, in one matrix instead of two
 }
