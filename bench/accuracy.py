@@ -26,7 +26,6 @@ from stt_service.decoder.phrases import PhraseGrammar, build_grammar
 from stt_service.decoder.phrases.library import find
 from stt_service.engine.api import Engine, Samples
 from training.language import HOUSEHOLD
-from training.manifest import held_out_speakers, read_sets
 
 COFFEE = str(Path(__file__).resolve().parents[1] / "examples" / "phrases" / "coffee.yaml")
 
@@ -131,15 +130,13 @@ def run(
         "digits": _digits,
         "coffee_orders": partial(_coffee, SNRS if noise else ()),
         **{
-            name: partial(_open, name, corpus.speech(f"test/{name}"))
+            name: partial(_open, corpus.SHARED / "speech" / "test" / name)
             for name in ("an4", "librispeech_two_speakers", "common_voice")
         },
     }
     if made_up:
-        household = corpus.clips_in(made_up / "test" / "household_commands")
-        sentences = corpus.clips_in(made_up / "test" / "synthetic_left_out")
-        parts["household_commands"] = partial(_household, household)
-        parts["synthetic_left_out"] = partial(_open, "synthetic_left_out", sentences)
+        parts["household_commands"] = partial(_household, made_up / "test" / "household_commands")
+        parts["synthetic_left_out"] = partial(_open, made_up / "test" / "synthetic_left_out")
     with open_engine(rivals.bundled()) as engine:
         for name, part in parts.items():
             if not only or name.startswith(only):
@@ -148,8 +145,7 @@ def run(
 
 def _digits(engine: Engine, peer: bool) -> Iterable[tuple[object, ...]]:
     """Digits by the speaker whom training leaves out."""
-    left_out = held_out_speakers(read_sets(corpus.SHARED / "speech" / "train"))
-    clips = [clip for clip in corpus.speech("train/fsdd") if clip.speaker in left_out]
+    clips = corpus.left_out("fsdd")
     yield from _compare("digits, left-out speaker", engine, clips, "digits", peer)
 
 
@@ -159,10 +155,11 @@ def _coffee(snrs: tuple[int, ...], engine: Engine, peer: bool) -> Iterable[tuple
         yield from _compare("coffee_orders, slots", engine, clips, COFFEE, peer, snr)
 
 
-def _household(clips: list[Clip], engine: Engine, peer: bool) -> Iterable[tuple[object, ...]]:
+def _household(folder: Path, engine: Engine, peer: bool) -> Iterable[tuple[object, ...]]:
     """Commands of 300 templates, all of them to choose among."""
+    clips = corpus.clips_in(folder)
     grammar = build_grammar(household_phrases(), Alphabet(engine.model.labels))
-    yield from _side_by_side("household_commands", engine, clips, grammar, peer, meaning=False)
+    yield from _side_by_side(folder.name, engine, clips, grammar, peer, meaning=False)
 
 
 def household_phrases() -> str:
@@ -213,12 +210,13 @@ def _side_by_side(
         yield _row(name, "clean" if snr is None else f"{snr} dB", rival, result)
 
 
-def _open(name: str, clips: list[Clip], engine: Engine, peer: bool) -> Iterable[tuple[object, ...]]:
+def _open(folder: Path, engine: Engine, peer: bool) -> Iterable[tuple[object, ...]]:
+    clips = corpus.clips_in(folder)
     both = [("stt-service", ours(engine))]
     if peer:
         both.append(("pocketsphinx", _peer()))
     for rival, transcribe in both:
-        yield _row(name, "clean", rival, score(transcribe, clips))
+        yield _row(folder.name, "clean", rival, score(transcribe, clips))
 
 
 def _row(name: str, noise: str, rival: str, result: Score) -> tuple[object, ...]:

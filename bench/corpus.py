@@ -12,6 +12,8 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from training.manifest import held_out_speakers, read_sets
+
 SHARED = Path(os.environ.get("STT_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 """Folder with ``speech/`` and ``genuine/``; they are not part of the project."""
 
@@ -47,6 +49,17 @@ def clips_in(folder: Path, limit: int | None = None) -> list[Clip]:
         rows = list(csv.DictReader(file))
     clips = [Clip(folder / row["path"], row["speaker"], row["transcript"]) for row in rows]
     return clips[:limit]
+
+
+def speakers_left_out() -> frozenset[str]:
+    """Return the speakers of the shared recordings whom training leaves out."""
+    return held_out_speakers(read_sets(SHARED / "speech" / "train"))
+
+
+def left_out(*sets: str) -> list[Clip]:
+    """Return their clips in some of the sets to train on, for example ``fsdd``."""
+    speakers = speakers_left_out()
+    return [c for name in sets for c in speech(f"train/{name}") if c.speaker in speakers]
 
 
 def commands() -> list[Clip]:

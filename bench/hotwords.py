@@ -20,7 +20,6 @@ from stt_service.decoder.api import Scorer
 from stt_service.decoder.scorer import open_scorer
 from stt_service.decoder.search import Decoder
 from stt_service.engine.acoustic import AcousticModel
-from training.manifest import held_out_speakers, read_sets
 
 HEADER = ("beam", "boost", "said", "heard", "recall %", "false", "WER %")
 SETS = ("librispeech", "common_voice")
@@ -41,12 +40,8 @@ def run(beam: int) -> Iterator[tuple[object, ...]]:
     """Yield rows as :data:`HEADER` names them."""
     model = model_store(rivals.bundled()).resolve("stt-en-small")
     acoustic = AcousticModel(model.model, threads=1, speech_level=model.speech_level)
-    left_out = held_out_speakers(read_sets(corpus.SHARED / "speech" / "train"))
     spoken = [
-        (clip.transcript, acoustic.probabilities(clip.samples()))
-        for name in SETS
-        for clip in corpus.speech(f"train/{name}")
-        if clip.speaker in left_out
+        (clip.transcript, acoustic.probabilities(clip.samples())) for clip in corpus.left_out(*SETS)
     ]
     info = acoustic.info
     path = data_dir() / "stt-en-small.ngram"

@@ -16,9 +16,10 @@ import jiwer
 import numpy as np
 from numpy.typing import NDArray
 
+from bench import corpus
 from bench.accuracy import mixer
 from bench.corpus import Clip
-from bench.variants import BEAM, SENTENCES, clips_of, exported, known_speech, speakers_left_out
+from bench.variants import BEAM, SENTENCES, exported, known_speech
 from stt_service.app import data_dir
 from stt_service.decoder.alphabet import Alphabet
 from stt_service.decoder.api import Grammar
@@ -55,14 +56,13 @@ Reading = Callable[[Probabilities], str]
 
 def run(weights: Path) -> Iterable[Row]:
     """Yield a row for each of :data:`SETTINGS`, as :data:`HEADER` names them."""
-    left_out = speakers_left_out()
-    clips = [clip for name in SENTENCES for clip in clips_of(name, left_out)]
+    clips = corpus.left_out(*SENTENCES)
     short = [clip for clip in clips if len(clip.transcript.split()) <= LONGEST]
-    with exported(weights, known_speech(left_out), temperature=1.0, blank=0.0) as path:
+    with exported(weights, known_speech(), temperature=1.0, blank=0.0) as path:
         model = AcousticModel(path, threads=1)
         alphabet, step = model.info.alphabet, model.info.frame_step
         said = _listen(model, clips, lambda samples: samples)
-        quiet = _listen(model, short, lambda samples: samples)
+        quiet = [rows for clip, rows in zip(clips, said, strict=True) if clip in short]
         noisy = _listen(model, short, mixer(SNR))
     choose = _choice(short, alphabet, step)
     for temperature, blank in SETTINGS:

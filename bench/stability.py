@@ -20,7 +20,6 @@ from stt_service.decoder.api import Scorer
 from stt_service.decoder.scorer import open_scorer
 from stt_service.decoder.search import Decoder
 from stt_service.engine.acoustic import AcousticModel
-from training.manifest import held_out_speakers, read_sets
 
 HEADER = (
     "scorer",
@@ -56,10 +55,9 @@ def settling(after: float) -> Iterator[None]:
 
 def run() -> Iterable[Row]:
     """Yield rows as :data:`HEADER` names them."""
-    left_out = held_out_speakers(read_sets(corpus.SHARED / "speech" / "train"))
     clips, audio = [], []
-    for clip in corpus.speech("train/librispeech"):
-        if clip.speaker in left_out and corpus.seconds(audio) < 60 * MINUTES:
+    for clip in corpus.left_out("librispeech"):
+        if corpus.seconds(audio) < 60 * MINUTES:
             clips.append(clip)
             audio.append(clip.samples())
     model = AcousticModel(data_dir() / "stt-en-small.tflite", threads=1)

@@ -7,7 +7,7 @@ digits of one of them among the ten digits.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,7 +32,6 @@ from stt_service.engine.api import Samples
 from stt_service.hearing import near_silence
 from training.evaluate import spread
 from training.export import BLANK, TEMPERATURE, export_model
-from training.manifest import held_out_speakers, read_sets
 from training.moments import CLIPS, input_moments
 from training.tune import SPEECH_LEVEL
 from training.weights import read_any
@@ -47,28 +46,18 @@ Row = tuple[object, ...]
 
 def run(files: Sequence[Path]) -> Iterable[Row]:
     """Yield two rows for each file of weights, as :data:`HEADER` names them."""
-    left_out = speakers_left_out()
-    sentences = [c for name in SENTENCES for c in clips_of(name, left_out)]
-    digits = clips_of(DIGITS, left_out)
-    heard = known_speech(left_out)
+    sentences = corpus.left_out(*SENTENCES)
+    digits = corpus.left_out(DIGITS)
+    heard = known_speech()
     for path in files:
         for kept_as, quantise in (("int8", True), ("float32", False)):
             with exported(path, heard, quantise=quantise) as model:
                 yield (path.name, kept_as, *_measure(model, sentences, digits))
 
 
-def speakers_left_out() -> Collection[str]:
-    """Return the speakers of the shared recordings whom training leaves out."""
-    return held_out_speakers(read_sets(corpus.SHARED / "speech" / "train"))
-
-
-def clips_of(name: str, speakers: Collection[str]) -> list[Clip]:
-    """Return the clips of a set to train on that these speakers spoke."""
-    return [clip for clip in corpus.speech(f"train/{name}") if clip.speaker in speakers]
-
-
-def known_speech(left_out: Collection[str]) -> list[NDArray[np.float32]]:
-    """Return recordings of the others, to round weights by."""
+def known_speech() -> list[NDArray[np.float32]]:
+    """Return recordings of speakers who are trained on, to round weights by."""
+    left_out = corpus.speakers_left_out()
     clips = [c for name in SENTENCES for c in corpus.speech(f"train/{name}")]
     known = spread([clip for clip in clips if clip.speaker not in left_out], CLIPS)
     return [clip.samples() * np.float32(1 / 32768) for clip in known]
