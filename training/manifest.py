@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stt_service.collector.dataset_manifest import admit, is_export
+from stt_service.errors import DatasetError
 from training.letters import ALPHABET
 
 NOISE_SETS = "noise"
@@ -94,8 +95,9 @@ def read_sets(folder: Path) -> list[Entry]:
     """
     manifests = sorted(folder.glob("*/manifest.csv"))
     if not manifests:
-        raise FileNotFoundError(
-            f"no */manifest.csv below {folder}; see training/README.md for the layout"
+        raise DatasetError(
+            f"there is no SET/manifest.csv below {folder}",
+            "See training/README.md for the layout of recordings",
         )
     admit(*exports(folder))
     return [entry for manifest in manifests for entry in read_manifest(manifest.parent)]

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from stt_service.errors import DatasetError
 from training import datasets
 from training.codecs import Codec, codec_for, through
 from training.features import SAMPLE_RATE
@@ -211,9 +212,14 @@ class Corpus:
     def __init__(self, folder: Path) -> None:
         """Open a corpus.
 
-        Raises :exc:`~stt_service.errors.DatasetError` when it has to be prepared anew because of
-        what was withdrawn.
+        Raises :exc:`~stt_service.errors.DatasetError` when there is none, or when it has to be
+        prepared anew because of what was withdrawn.
         """
+        if not (folder / "clips.csv").exists():
+            raise DatasetError(
+                f"there is no corpus in {folder}",
+                f"Run: python -m training prepare --out {folder.parent}",
+            )
         self.clips = read_clips(folder / "clips.csv")
         datasets.check(folder, {Path(clip.path).stem for clip in self.clips})
         self._audio = np.memmap(folder / "audio.i16", dtype=np.int16, mode="r")

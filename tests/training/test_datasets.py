@@ -57,6 +57,12 @@ def test_an_export_is_a_set(layout: str, source: FakeSource, tmp_path: Path) -> 
     assert len(Corpus(tmp_path / "corpus").clips) == len(clips)
 
 
+def test_a_folder_without_a_corpus_says_how_to_make_one(tmp_path: Path) -> None:
+    """Who trains before preparing is told so."""
+    with pytest.raises(DatasetError, match=r"no corpus in .*prepare --out"):
+        Corpus(tmp_path / "corpus")
+
+
 def test_a_dataset_past_its_date_is_not_read(source: FakeSource, tmp_path: Path) -> None:
     """With the remedy."""
     make_old(make(tmp_path, source))

@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs the extra 'train'")
 
+from stt_service.errors import DatasetError
 from training.manifest import (
     WORDS_PER_TRANSCRIPT,
     Entry,
@@ -79,5 +80,5 @@ def test_transcripts_are_spelled_in_the_alphabet_or_refused() -> None:
 
 def test_a_folder_without_manifests_is_refused(tmp_path: Path) -> None:
     """A wrong path says so instead of training on nothing."""
-    with pytest.raises(FileNotFoundError, match=r"manifest\.csv"):
+    with pytest.raises(DatasetError, match=r"manifest\.csv"):
         read_sets(tmp_path)

@@ -14,6 +14,7 @@ import soundfile
 pytest.importorskip("torch", reason="training needs the extra 'train'")
 pytest.importorskip("wordfreq", reason="training needs the extra 'train'")
 
+from stt_service.errors import SttError
 from training.manifest import clean, read_manifest
 from training.synthesis import build, numbers, vocabulary
 from training.synthesis.sound import finish, plausible
@@ -166,7 +167,7 @@ def test_voices_built_from_recordings_speak_most() -> None:
 
 def test_without_voices_the_packages_are_named() -> None:
     """The remedy is in the message."""
-    with pytest.raises(FileNotFoundError, match="apt-get install espeak-ng"):
+    with pytest.raises(SttError, match="apt-get install espeak-ng"):
         personas(left_out=False, voices=[Voice("festival", "nobody", 1.0, 1)])
 
 

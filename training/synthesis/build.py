@@ -201,7 +201,7 @@ def synthesise(
 ) -> dict[str, float]:
     """Write all sets below ``out`` and return their hours by folder.
 
-    Raises :exc:`FileNotFoundError` when no voice is installed.
+    Raises :exc:`~stt_service.errors.SttError` when no voice is installed.
     """
     every = tasks(out, hours, text, seed, recipes, shard)
     waiting = [task for task in every if not task.index.exists()]

@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stt_service.errors import SttError
+
 FESTIVAL_VOICES = Path("/usr/share/festival/voices")
 """Where Debian's packages put festival's voices, in a folder per language."""
 
@@ -115,7 +117,7 @@ def personas(*, left_out: bool, voices: Sequence[Voice] = VOICES) -> list[Person
     """Return the speakers that can speak here: those for training, or those never heard there.
 
     The same at every call. The first of a voice is the voice itself, unchanged.
-    Raises :exc:`FileNotFoundError` when there is none.
+    Raises :exc:`~stt_service.errors.SttError` when there is none.
     """
     result = []
     for voice in voices:
@@ -128,9 +130,10 @@ def personas(*, left_out: bool, voices: Sequence[Voice] = VOICES) -> list[Person
             pitch = 1.0 if number == 0 else round(dice.uniform(*PITCH), 2)
             result.append(Persona(f"{stem}_{number}", voice, tract, pitch))
     if not result:
-        raise FileNotFoundError(
-            "no synthetic voice is installed: apt-get install espeak-ng flite festival "
-            "festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts"
+        raise SttError(
+            "no synthetic voice is installed",
+            "Run: apt-get install espeak-ng flite festival "
+            "festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts",
         )
     return result
 
