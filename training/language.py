@@ -131,8 +131,12 @@ def show(tables: Tables, tests: dict[str, Corpus]) -> None:
 
 
 def read(lines: Iterable[str]) -> Sentences:
-    """Return the words of all fit lines."""
-    return list(Normaliser(LETTERS).sentences(lines))
+    """Return the words of all fit lines. Equal words are one object: tens of millions fill 4 GB."""
+    one: dict[str, str] = {}
+    return [
+        [one.setdefault(word, word) for word in words]
+        for words in Normaliser(LETTERS).sentences(lines)
+    ]
 
 
 def make(arguments: argparse.Namespace) -> Tables:

@@ -1,7 +1,8 @@
 """``python -m training.texts``: plain sentences out of public-domain books and CC0 collections.
 
 A sentence a line goes out, for ``python -m training.language``. Sources are git folders as cloned:
-Standard Ebooks (XHTML, CC0), the Snips benchmark (JSON, CC0), and any plain text file.
+Standard Ebooks (XHTML, CC0), the Snips benchmark (JSON, CC0), books in plain text as Project
+Gutenberg gives them (public domain), and any file of sentences.
 What is spoken in recordings that a model will be measured on is left out, see :class:`Spoken`.
 """
 
@@ -24,9 +25,11 @@ RUN = 6
 chance, but for phrases that everyone uses."""
 SHORTEST = 3
 """Words; a transcript of fewer ("stop", "nine") is no sentence anybody owns."""
-FOREIGN, FOREIGN_SHARE = 5, 1 / 2000
-"""Lines of a book, and share of them, that share :data:`RUN` words with tests; a book with more of
-both is what was read aloud there, and is left out as a whole."""
+READ_RUN, READ_LINES = 10, 3
+"""Words in a row, and lines of a book that share as many with tests: a book with more such lines
+was read aloud there, and is left out as a whole."""
+WHOLE = ("books", "library")
+"""Kinds of which a source is a book."""
 FRONT = re.compile(
     r"/(colophon|imprint|titlepage|halftitlepage|uncopyright|toc|endnotes|loi|dedication|epigraph)\."
 )
@@ -42,6 +45,10 @@ SPOKEN_AS = {
 """Abbreviations to what is read aloud."""
 ABBREVIATION = re.compile("|".join(rf"(?<!\w){re.escape(short)}" for short in SPOKEN_AS))
 INITIAL = re.compile(r"(?<!\w)([A-Z])\.(?=[\s\u00a0\u2060A-Z,])")
+BLANK_LINE = re.compile(r"\n\s*\n")
+LICENCE_END = re.compile(r"\*{3}\s*START OF TH\w+ PROJECT GUTENBERG(?s:.*?)\*{3}", re.IGNORECASE)
+LICENCE_START = re.compile(r"\*{3}\s*END OF TH\w+ PROJECT GUTENBERG", re.IGNORECASE)
+"""A Gutenberg text lies between these."""
 SENTENCE_END = re.compile(r"(?<=[.!?\u2026])\s+|(?<=[.!?\u2026][\"'\u2019\u201d)])\s+")
 
 
@@ -51,20 +58,26 @@ class Spoken:
     def __init__(self, transcripts: Iterable[str]) -> None:
         self._whole: set[tuple[str, ...]] = set()
         self._runs: set[tuple[str, ...]] = set()
+        self._long: set[tuple[str, ...]] = set()
         for transcript in transcripts:
             words = transcript.split()
             if len(words) >= SHORTEST:
                 self._whole.add(tuple(words))
-            self._runs.update(runs(words))
+            self._runs.update(runs(words, RUN))
+            self._long.update(runs(words, READ_RUN))
 
     def has(self, words: Sequence[str]) -> bool:
         """Whether ``words`` are a transcript, or share :data:`RUN` words in a row with one."""
-        return tuple(words) in self._whole or any(run in self._runs for run in runs(words))
+        return tuple(words) in self._whole or any(run in self._runs for run in runs(words, RUN))
+
+    def reads(self, words: Sequence[str]) -> bool:
+        """Whether ``words`` share :data:`READ_RUN` words in a row with a transcript."""
+        return any(run in self._long for run in runs(words, READ_RUN))
 
 
-def runs(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Yield every :data:`RUN` words in a row."""
-    return (tuple(words[i : i + RUN]) for i in range(len(words) - RUN + 1))
+def runs(words: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
+    """Yield every ``length`` words in a row."""
+    return (tuple(words[i : i + length]) for i in range(len(words) - length + 1))
 
 
 def transcripts(path: Path) -> Iterator[str]:
@@ -90,6 +103,17 @@ def book(folder: Path) -> Iterator[str]:
             yield from sentences(html.unescape(TAG.sub("", NOTE.sub("", inner))))
 
 
+def plain_book(path: Path) -> Iterator[str]:
+    """Yield the sentences of a book in plain text, whose paragraphs are parted by blank lines."""
+    text = path.read_text("utf-8", errors="replace")
+    if begin := LICENCE_END.search(text):
+        text = text[begin.end() :]
+    if end := LICENCE_START.search(text):
+        text = text[: end.start()]
+    for paragraph in BLANK_LINE.split(text.replace("_", "").replace("--", " ")):
+        yield from sentences(paragraph)
+
+
 def snips(folder: Path) -> Iterator[str]:
     """Yield what people typed to assistants, the training part of the Snips benchmark."""
     for name in _names(folder, "2017-06-custom-intent-engines"):
@@ -110,22 +134,26 @@ def _show(folder: Path, name: str) -> str:
     return raw.decode("utf-8", errors="replace")
 
 
-def clean(lines: Iterable[str], spoken: Spoken) -> tuple[list[str], int]:
-    """Return fit, different lines as words, and how many were left out as spoken in tests."""
+def clean(lines: Iterable[str], spoken: Spoken) -> tuple[list[str], int, int]:
+    """Return fit, different lines as words, how many tests say, and how many were read there."""
     kept: dict[str, None] = {}
-    left_out = 0
+    left_out = read_aloud = 0
     for words in Normaliser(LETTERS).sentences(lines):
         if spoken.has(words):
             left_out += 1
+            read_aloud += spoken.reads(words)
         else:
             kept[" ".join(words)] = None
-    return list(kept), left_out
+    return list(kept), left_out, read_aloud
 
 
 def main() -> None:
     """Read the command line and write the texts, one file for each kind."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--books", type=Path, nargs="*", default=[], help="Standard Ebooks clones")
+    parser.add_argument(
+        "--library", type=Path, nargs="*", default=[], help="books in plain text, a file each"
+    )
     parser.add_argument("--snips", type=Path, help="clone of the Snips benchmark")
     parser.add_argument("--plain", type=Path, nargs="*", default=[], help="a sentence a line")
     parser.add_argument(
@@ -135,17 +163,17 @@ def main() -> None:
     options = parser.parse_args()
     spoken = Spoken(line for path in options.without for line in transcripts(path))
     options.out.mkdir(parents=True, exist_ok=True)
-    sources: dict[str, list[Iterator[str]]] = {
-        "books": [book(folder) for folder in options.books],
-        "snips": [snips(options.snips)] if options.snips else [],
-        "sentences": [iter(path.read_text("utf-8").splitlines()) for path in options.plain],
+    sources: dict[str, list[tuple[Path, Iterator[str]]]] = {
+        "books": [(folder, book(folder)) for folder in options.books],
+        "library": [(path, plain_book(path)) for path in options.library],
+        "snips": [(options.snips, snips(options.snips))] if options.snips else [],
+        "sentences": [(path, iter(path.read_text("utf-8").splitlines())) for path in options.plain],
     }
     for kind, texts in sources.items():
-        names = options.books if kind == "books" else [Path(kind)] * len(texts)
         with (options.out / f"{kind}.txt").open("w", encoding="utf-8") as file:
-            for name, text in zip(names, texts, strict=True):
-                lines, left_out = clean(text, spoken)
-                taken = kind != "books" or left_out <= max(FOREIGN, FOREIGN_SHARE * len(lines))
+            for name, text in texts:
+                lines, left_out, read_aloud = clean(text, spoken)
+                taken = kind not in WHOLE or read_aloud <= READ_LINES
                 count = sum(line.count(" ") + 1 for line in lines)
                 fate = "taken" if taken else "not taken"
                 print(f"{name}: {count:,} words, {left_out} lines of tests, {fate}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from training.texts import Spoken, book, clean, sentences, snips, transcripts
+from training.texts import Spoken, book, clean, plain_book, sentences, snips, transcripts
 
 PAGE = """<html><body><h2>Chapter</h2>
 <p>“Mr.&nbsp;Brown came at 5 <abbr>p.m.</abbr> today. He sat<a
@@ -35,7 +35,7 @@ def clone(tmp_path: Path) -> Path:
 
 def test_a_book_gives_its_sentences(clone: Path) -> None:
     """Without front matter, notes and tags; lines with digits are left out later."""
-    lines, left_out = clean(book(clone), Spoken(()))
+    lines, left_out, _ = clean(book(clone), Spoken(()))
     assert lines == ["chapter", "he sat down", "then she laughed"]
     assert left_out == 0
 
@@ -55,12 +55,22 @@ def test_abbreviations_are_read_out() -> None:
 def test_what_tests_say_is_left_out() -> None:
     """Whole transcripts of three words and more, and six words in a row; short ones stay."""
     spoken = Spoken(["turn it up", "stop", "the quick brown fox jumps over the lazy dog"])
-    lines, left_out = clean(
+    lines, left_out, read_aloud = clean(
         ["Turn it up!", "stop", "a quick brown fox jumps over the fence", "a brown fox jumps"],
         spoken,
     )
     assert lines == ["stop", "a brown fox jumps"]
-    assert left_out == 2
+    assert (left_out, read_aloud) == (2, 0)
+
+
+def test_a_book_that_was_read_aloud_gives_itself_away() -> None:
+    """By ten words in a row; everyone's six are chance."""
+    spoken = Spoken(["she had never in all her life seen such a very large dog as this"])
+    _, left_out, read_aloud = clean(
+        ["He had never in all her life seen such a very large dog!", "never in all her life seen"],
+        spoken,
+    )
+    assert (left_out, read_aloud) == (2, 1)
 
 
 def test_speech_trained_on_is_no_test(tmp_path: Path) -> None:
@@ -70,3 +80,22 @@ def test_speech_trained_on_is_no_test(tmp_path: Path) -> None:
     manifest.write_text("path,transcript\na.wav,said\n")
     assert list(transcripts(corpus)) == ["held out"]
     assert list(transcripts(manifest)) == ["said"]
+
+
+def test_a_book_in_plain_text_gives_its_sentences(tmp_path: Path) -> None:
+    """Wrapped lines are joined; Project Gutenberg's own words before and after are not the book."""
+    path = tmp_path / "book.txt"
+    path.write_text(
+        "The Project Gutenberg EBook\n\n*** START OF THIS PROJECT GUTENBERG EBOOK A\nBOOK ***\n\n"
+        "CHAPTER I\n\nIt was _late_ when Mr. Fox\ncame home.  Nobody--nobody\nspoke.\n\n"
+        "*** END OF THIS PROJECT GUTENBERG EBOOK A BOOK ***\n\nDonations are welcome.\n"
+    )
+    lines, *_ = clean(plain_book(path), Spoken(()))
+    assert lines == ["chapter i", "it was late when mister fox came home", "nobody nobody spoke"]
+
+
+def test_other_plain_text_is_taken_whole(tmp_path: Path) -> None:
+    """A file without Gutenberg's marks is all book."""
+    path = tmp_path / "book.txt"
+    path.write_text("She sat down.\n\nHe left.")
+    assert list(plain_book(path)) == ["She sat down.", "He left."]
