@@ -16,17 +16,22 @@ from stt_service.decoder.alphabet import SPACE
 logger = logging.getLogger(__name__)
 
 
-class PocketSphinx:
-    """One decoder, with a grammar or with its own language model."""
+WIDE = {"beam": 1e-80, "pbeam": 1e-80, "wbeam": 1e-60}
+"""Beams beyond which it finds no more (its own are 1e-48, 1e-48 and 7e-29)."""
 
-    def __init__(self, fsg: str | None = None) -> None:
+
+class PocketSphinx:
+    """One decoder, with a grammar or with its own language model; with ``wide`` beams if asked."""
+
+    def __init__(self, fsg: str | None = None, *, wide: bool = False) -> None:
+        beams = WIDE if wide else {}
         if fsg is None:
-            self._decoder = pocketsphinx.Decoder(loglevel="FATAL")
+            self._decoder = pocketsphinx.Decoder(loglevel="FATAL", **beams)
             return
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "grammar.fsg")
             path.write_text(self._pronounceable(fsg), encoding="utf-8")
-            self._decoder = pocketsphinx.Decoder(fsg=str(path), lm=None, loglevel="FATAL")
+            self._decoder = pocketsphinx.Decoder(fsg=str(path), lm=None, loglevel="FATAL", **beams)
 
     @staticmethod
     def _pronounceable(fsg: str) -> str:
