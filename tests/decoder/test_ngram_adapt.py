@@ -277,10 +277,7 @@ def test_it_is_written_and_opened_as_any_other(tmp_path):
 
 @pytest.mark.slow
 def test_the_bundled_model_is_adapted_in_seconds(tmp_path):
-    """2,000 sentences, some words of them new, in seconds (two to four); histories sum to 1.
-
-    The bound is for a machine whose cores are shared: building the model anew takes minutes.
-    """
+    """2,000 sentences, some words of them new, within 3 s of the processor; histories sum to 1."""
     base = read_ngram(MODELS / "stt-en-small.ngram")
     dice = np.random.default_rng(2)
     known = dice.integers(3, len(base.words), 400)
@@ -288,7 +285,7 @@ def test_the_bundled_model_is_adapted_in_seconds(tmp_path):
     own = [[vocabulary[i % len(vocabulary)] for i in row] for row in dice.zipf(1.4, (2000, 8))]
     begun = time.process_time()
     tables = adapt(base, own)
-    assert time.process_time() - begun < 12
+    assert time.process_time() - begun < 3
     model, size = NgramModel(tables, "x", "x"), len(tables.words)
     words = np.delete(np.arange(size), BEGIN)
     for state in dice.choice(np.flatnonzero(tables.children), 50):
