@@ -266,7 +266,11 @@ static int add_type(PyObject *module, PyType_Spec *spec) {
 }
 
 static int module_exec(PyObject *module) {
-    return add_type(module, &kernel_spec) < 0 || add_type(module, &kenlm_spec) < 0 ? -1 : 0;
+    PyType_Spec *specs[] = {&kernel_spec, &kenlm_spec, &ngram_spec};
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+        if (add_type(module, specs[i]) < 0) return -1;
+    }
+    return 0;
 }
 
 static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, module_exec}, {0, NULL}};
@@ -274,7 +278,7 @@ static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, module_exec}, {0, NULL}}
 static PyModuleDef module_definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "stt_service.decoder._kernel",
-    .m_doc = "The beam search in C, and KenLM's tables.",
+    .m_doc = "The beam search in C, and the tables of language models.",
     .m_size = 0,
     .m_slots = module_slots,
 };

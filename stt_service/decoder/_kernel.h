@@ -7,7 +7,7 @@
 
 #include "native/search.h"
 
-#define LEXICON_COLUMNS 5
+#define LEXICON_COLUMNS 6
 
 /* An instance of `_kernel.Search`. Owns the search, and keeps alive what that reads: the lexicons'
  * arrays, as open buffers, and the language model. */
@@ -34,7 +34,7 @@ void close_task(Kernel *self);
 /* The search's callback: asks `self->ask`. Called with or without the GIL. */
 Status ask_python(void *kernel, Word *words, int32_t count);
 
-/* The other type of the module, `_kernel.KenlmTables`. */
-extern PyType_Spec kenlm_spec;
+/* The other types of the module, `_kernel.KenlmTables` and `_kernel.NgramTables`. */
+extern PyType_Spec kenlm_spec, ngram_spec;
 
 #endif

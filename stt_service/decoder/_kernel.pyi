@@ -1,4 +1,6 @@
-"""What is written in C: the search of :mod:`kernels`, the tables of :mod:`kenlm_model`."""
+"""What is written in C: the search of :mod:`kernels`, two language models' tables."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,3 +31,23 @@ class KenlmTables:
     def score(
         self, histories: list[bytes], numbers: list[int], /
     ) -> tuple[list[float], list[bytes]]: ...
+
+class NgramTables:
+    def __init__(
+        self,
+        keys: NDArray[np.int64],
+        prob: NDArray[np.float32],
+        word_prob: NDArray[np.float32],
+        backoff: NDArray[np.float32],
+        shorter: NDArray[np.int64],
+        vocabulary: dict[str, int],
+        order: int,
+    ) -> None: ...
+    def score(
+        self,
+        states: Sequence[int],
+        words: Sequence[str],
+        scores: NDArray[np.float32],
+        after: NDArray[np.int32],
+        /,
+    ) -> None: ...

@@ -25,24 +25,41 @@ static int read_real(PyObject *owner, const char *name, double *value) {
     return *value == -1.0 && PyErr_Occurred() ? -1 : 0;
 }
 
-/* Open one array of a lexicon: one dimension, native integers of `size` bytes. */
-static int open_column(Kernel *self, PyObject *owner, const char *name, int size, Column *column) {
+/* Open one array of a lexicon: one dimension, native numbers of `size` bytes, their type one of
+ * `kinds`. */
+static int open_array(Kernel *self, PyObject *array, const char *name, const char *kinds, int size,
+                      Column *column) {
     Py_buffer *view = &self->views[self->view_count];
-    PyObject *array = PyObject_GetAttrString(owner, name);
-    if (!array) return -1;
-    int failed = PyObject_GetBuffer(array, view, PyBUF_STRIDES | PyBUF_FORMAT) < 0;
-    Py_DECREF(array);
-    if (failed) return -1;
+    if (PyObject_GetBuffer(array, view, PyBUF_STRIDES | PyBUF_FORMAT) < 0) return -1;
     self->view_count++;
     const char *format = view->format;
     if (*format == '<' || *format == '=' || *format == '@') format++;
-    int fits = *format && !format[1] && strchr(size == 1 ? "?bB" : "iIlL", *format);
+    int fits = *format && !format[1] && strchr(kinds, *format);
     if (!fits || view->ndim != 1 || view->itemsize != size) {
-        PyErr_Format(PyExc_TypeError, "lexicon.%s is not a row of %d-byte integers", name, size);
+        PyErr_Format(PyExc_TypeError, "lexicon.%s is not a row of %d-byte numbers of a type in %s",
+                     name, size, kinds);
         return -1;
     }
     *column = (Column){view->buf, view->shape[0], view->strides[0]};
     return 0;
+}
+
+/* One of integers. */
+static int open_column(Kernel *self, PyObject *owner, const char *name, int size, Column *column) {
+    PyObject *array = PyObject_GetAttrString(owner, name);
+    if (!array) return -1;
+    int failed = open_array(self, array, name, size == 1 ? "?bB" : "iIlL", size, column) < 0;
+    Py_DECREF(array);
+    return failed ? -1 : 0;
+}
+
+/* Look-ahead, which not all lexicons have. */
+static int open_ahead(Kernel *self, PyObject *owner, Column *column) {
+    PyObject *array = PyObject_GetAttrString(owner, "ahead");
+    if (!array) return -1;
+    int failed = array != Py_None && open_array(self, array, "ahead", "f", 4, column) < 0;
+    Py_DECREF(array);
+    return failed ? -1 : 0;
 }
 
 static int open_lexicon(Kernel *self, PyObject *source, Lexicon *lexicon) {
@@ -52,6 +69,7 @@ static int open_lexicon(Kernel *self, PyObject *source, Lexicon *lexicon) {
         open_column(self, source, "arc_label", 4, &lexicon->arc_label) < 0 ||
         open_column(self, source, "arc_target", 4, &lexicon->arc_target) < 0 ||
         open_column(self, source, "accepting", 1, &lexicon->accepting) < 0 ||
+        open_ahead(self, source, &lexicon->ahead) < 0 ||
         read_integer(source, "start", &start) < 0 ||
         read_integer(source, "label_offset", &label_offset) < 0 ||
         read_integer(source, "restarts", &restarts) < 0) {
@@ -59,7 +77,8 @@ static int open_lexicon(Kernel *self, PyObject *source, Lexicon *lexicon) {
     }
     int64_t states = lexicon->first_arc.count, arcs = lexicon->arc_label.count;
     if (lexicon->arc_count.count != states || lexicon->accepting.count != states ||
-        lexicon->arc_target.count != arcs || states > INT32_MAX || start < 0 || start >= states ||
+        lexicon->arc_target.count != arcs ||
+        (lexicon->ahead.count && lexicon->ahead.count != states) || states > INT32_MAX || start < 0 || start >= states ||
         label_offset < 0 || label_offset > 1) {
         PyErr_SetString(PyExc_ValueError, "the lexicon's arrays do not fit together");
         return -1;
@@ -110,8 +129,9 @@ static int open_labels(Kernel *self, PyObject *source, Lexicons *lexicons) {
 }
 
 static int open_numbers(PyObject *source, Task *task) {
-    int64_t space, width, start;
+    int64_t space, width, start, as_deepspeech;
     if (read_integer(source, "space", &space) < 0 ||
+        read_integer(source, "as_deepspeech", &as_deepspeech) < 0 ||
         read_integer(source, "beam_width", &width) < 0 ||
         read_integer(source, "start", &start) < 0 || read_real(source, "alpha", &task->alpha) < 0 ||
         read_real(source, "beta", &task->beta) < 0 ||
@@ -131,6 +151,7 @@ static int open_numbers(PyObject *source, Task *task) {
     task->lexicons.space = (int32_t)space;
     task->width = (int32_t)width;
     task->start = (int32_t)start;
+    task->as_deepspeech = as_deepspeech != 0;
     return 0;
 }
 

@@ -48,6 +48,10 @@ class Lexicon:
     """Shape (states,): an utterance (strict grammar) or a word (open lexicon) may end here."""
     label_offset: int = 0
     """1 for OpenFst dictionaries, whose label 0 is epsilon."""
+    ahead: NDArray[np.float32] | None = None
+    """Look-ahead, shape (states,): the natural-log probability, out of context, of the likeliest
+    word that is spelled through the state; 0 at ``start``, and never more than above it. The search
+    counts it before it knows the word, lest beginnings of unlikely words fill the beam. None: 0."""
     restarts: bool = True
     """True: a path that reaches an accepting state goes on from ``start`` at once, as DeepSpeech's
     dictionary does, whose words end in the space label. False: the automaton spells whole
@@ -108,6 +112,9 @@ class Scorer:
     """Weight of the language model's natural-log probability."""
     beta: float
     """Added for each word, natural-log units."""
+    as_deepspeech: bool = False
+    """Searched as DeepSpeech's decoder does, which its own scorers and their weights were made for,
+    so that the texts are the same."""
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,17 @@ class HotWords:
         """The most that one word can score."""
         return max(max(0.0, node.advance + node.complete) for node in self._nodes)
 
+    def gains(self) -> dict[str, float]:
+        """Return the most that each word can be paid, of those that can be paid at all."""
+        gains: dict[str, float] = {}
+        for node in self._nodes:
+            for word, child in node.next.items():
+                reached = self._nodes[child]
+                gain = reached.advance + reached.complete - node.advance
+                if gain > gains.get(word, 0.0):
+                    gains[word] = gain
+        return gains
+
     def start(self) -> int:
         """See :class:`~stt_service.decoder.api.LanguageModel`."""
         return 0

@@ -23,6 +23,12 @@ so that the first letter's time is its onset."""
 NEGLIGIBLE = 17.0
 """A summand this many nats below the other one is lost in DeepSpeech's 32-bit sums: skip it."""
 
+OUTDONE = 0.5
+"""With a language model a prefix is dropped that scores so many nats less than another from which
+all goes on alike. Of read sentences one word in thirty is right that was wrong without. 0 makes
+fewest errors, but then the shares of the hypotheses say little about words that are not the last
+ones; with this, what is nearly as good stays on as an alternative."""
+
 ScoreWords = Callable[[Sequence[int], Sequence[str]], tuple[NDArray[np.float32], NDArray[np.int32]]]
 """The ``score`` method of a language model."""
 
@@ -47,6 +53,8 @@ class Task:
     """Weight of the language model's natural-log scores; at least 0."""
     beta: float = 0.0
     """Added for each word, natural-log units."""
+    as_deepspeech: bool = False
+    """Search as DeepSpeech does: drop no prefix because it is outdone, and leave out steps early."""
     ceiling: float = 0.0
     """No word scores more than this: 0 for probabilities, more where words are boosted."""
 

@@ -1,8 +1,9 @@
-"""Walking a lexicon: many states and labels at once, or one spelling."""
+"""Walking a lexicon: many states and labels at once, or one spelling; raising its look-ahead."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,35 @@ def accepts(lexicon: Lexicon, states: NDArray[np.int32]) -> NDArray[np.bool_]:
     if not len(lexicon.accepting):
         return known
     return np.asarray(known & (lexicon.accepting[np.where(known, states, 0)] != 0))
+
+
+def raised(
+    lexicon: Lexicon, spellings: Sequence[Sequence[int]], gains: NDArray[np.float32]
+) -> Lexicon:
+    """Return the lexicon with look-ahead for words that score more than the model says.
+
+    ``spellings[i]`` is a word that scores ``gains[i]`` more, natural-log units, shape (n,). A
+    lexicon without look-ahead, or that lacks the words, comes back as it is.
+    """
+    if lexicon.ahead is None or not spellings:
+        return lexicon
+    lengths = np.array([len(spelling) for spelling in spellings])
+    codes = np.full((len(spellings), int(lengths.max())), NO_STATE, np.int32)
+    for row, spelling in zip(codes, spellings, strict=True):
+        row[: len(spelling)] = spelling
+    path = np.full((len(spellings), codes.shape[1] + 1), NO_STATE, np.int32)
+    path[:, 0] = lexicon.start
+    for at in range(codes.shape[1]):
+        path[:, at + 1] = follow(lexicon, path[:, at], codes[:, at], -1)
+    ends = path[np.arange(len(path)), lengths]
+    known = ends != NO_STATE
+    # Never above 0: a letter must not score more than staying does, see Lexicon.ahead.
+    value = np.minimum(lexicon.ahead[ends] + gains, 0.0)
+    ahead = lexicon.ahead.copy()
+    for states in path.T[1:]:
+        spelled = known & (states != NO_STATE)
+        np.maximum.at(ahead, states[spelled], value[spelled])
+    return replace(lexicon, ahead=ahead)
 
 
 def spells(lexicon: Lexicon, codes: Sequence[int]) -> bool:

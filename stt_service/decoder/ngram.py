@@ -2,7 +2,8 @@
 
 A state is a node of the model (see :mod:`~stt_service.decoder.ngram_file`): the longest suffix of
 the words so far that the model has as a history. All histories with their words are one sorted
-array of 64-bit keys, so that a batch of questions is one ``searchsorted`` for each order.
+array of 64-bit keys, so that a batch of questions is one ``searchsorted`` for each order. The
+search's questions are answered in C (``native/ngram.c``) where that was compiled, to the same bit.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,9 @@ from stt_service.decoder.ngram_file import MAGIC, Tables, damaged, read_ngram
 from stt_service.decoder.word_trie import word_trie
 from stt_service.errors import ScorerError
 
+if TYPE_CHECKING:
+    from stt_service.decoder._kernel import NgramTables
+
 logger = logging.getLogger(__name__)
 
 
@@ -28,7 +33,7 @@ class NgramModel:
     """A :class:`~stt_service.decoder.api.LanguageModel` whose states need no bookkeeping.
 
     Immutable, so any number of threads may ask. Raises :exc:`ScorerError` when the n-grams of
-    ``tables`` are not sorted; ``where`` names their file.
+    ``tables`` are not sorted or its arrays do not fit; ``where`` names their file.
     """
 
     def __init__(self, tables: Tables, model_id: str, where: str) -> None:
@@ -43,14 +48,34 @@ class NgramModel:
         self._keys += tables.last
         if (self._keys[1:] <= self._keys[:-1]).any():
             raise damaged(where, "its n-grams are not sorted")
-        self._word_prob = tables.word_prob
-        self._prob = tables.prob
+        self._word_prob = np.ascontiguousarray(tables.word_prob, np.float32)
+        self._prob = np.ascontiguousarray(tables.prob, np.float32)
         self._backoff = np.concatenate((tables.word_backoff, tables.backoff))
         self._backoff[UNKNOWN] = 0.0  # the empty history
         self._top = self._words + len(tables.backoff)  # nodes from here on are of highest order
         pairs = tables.last[: sum(tables.counts[1:2])] if tables.order > 2 else ()
-        self._shorter = np.concatenate(
+        self._shorter: NDArray[np.int64] = np.concatenate(
             (np.zeros(self._words, np.int64), np.asarray(pairs, np.int64), tables.link)
+        )
+        if len(self._shorter) != self._top:
+            raise damaged(where, "a history has no shorter form")
+        self._compiled = self._open_compiled()
+
+    def _open_compiled(self) -> NgramTables | None:
+        """Give the arrays to C too, which reads them in place; None where it was not compiled."""
+        try:
+            from stt_service.decoder._kernel import NgramTables  # noqa: PLC0415 - may not be there
+        except ImportError:
+            logger.debug("asking the scorer in NumPy: the compiled kernel is not installed")
+            return None
+        return NgramTables(
+            keys=self._keys,
+            prob=self._prob,
+            word_prob=self._word_prob,
+            backoff=self._backoff,
+            shorter=self._shorter,
+            vocabulary=self._number,
+            order=self._order,
         )
 
     @property
@@ -73,9 +98,13 @@ class NgramModel:
     def score(
         self, states: Sequence[int], words: Sequence[str]
     ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-        numbers = np.array([self._number.get(word, UNKNOWN) for word in words], np.int64)
-        scores, after = self.score_numbers(np.array(states, np.int64), numbers)
-        scores[numbers == UNKNOWN] = UNKNOWN_WORD
+        if self._compiled is None:
+            numbers = np.array([self._number.get(word, UNKNOWN) for word in words], np.int64)
+            scores, after = self.score_numbers(np.array(states, np.int64), numbers)
+            scores[numbers == UNKNOWN] = UNKNOWN_WORD
+        else:
+            scores, after = np.empty(len(words), np.float32), np.empty(len(words), np.int32)
+            self._compiled.score(states, words, scores, after)
         return scores, after
 
     def score_numbers(
@@ -118,7 +147,7 @@ def open_ngram(path: Path, alphabet: Alphabet) -> Scorer:
     """
     tables = read_ngram(path)
     words = tables.words[len(MARKS) :]
-    lexicon, left_out = word_trie(words, alphabet)
+    lexicon, left_out = word_trie(words, alphabet, tables.word_prob[len(MARKS) :])
     if 2 * left_out > len(words):
         raise ScorerError(
             f"{path.name} was made for another language: the model's alphabet "

@@ -21,10 +21,18 @@ Floats = NDArray[np.float64]
 LexiconStates = NDArray[np.int32]
 """Of both lexicons, shape (n, 2); NO_STATE where one forbids the prefix."""
 
+ROOT_KEY = np.uint64(0)
+WORD_KEY = np.uint64(0x6A09E667F3BCC909)
+"""What keys begin with: that of the root, and those of places after a word. They differ in high
+bits, since labels and states are small numbers."""
+MIX = np.array([0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB], np.uint64)
+"""Odd numbers that spread keys over 64 bits (Steele, Lea and Flood's SplitMix)."""
+
 FIELDS = [
     ("label", np.int64),  # NONE at the root
     ("lexicon", np.int32, (2,)),
     ("state", np.int64),  # the language model's, before the word now being spelled
+    ("key", np.uint64),  # the same where all goes on alike
     ("language", np.float64),  # share of the language model in the score
     ("word_score", np.float64),  # of the word being spelled, if it ended here; NaN: not asked yet
     ("word_state", np.int64),
@@ -56,6 +64,7 @@ class Prefixes:
         for i, lexicon in enumerate(task.lexicons):
             nodes["lexicon"][root, i] = lexicon.start
         nodes["state"][root] = task.start
+        nodes["key"][root] = ROOT_KEY
         nodes["word_score"][root] = np.nan
         nodes["legal"][root] = self._legal(nodes["lexicon"][[root]])[0]
         return root
@@ -82,8 +91,9 @@ class Prefixes:
         nodes["legal"][made] = self._legal(lexicon[~there]) | (spaced & nodes["legal"][above])
         ended = spaced & self.spelling(above)
         nodes["state"][made] = np.where(ended, nodes["word_state"][above], nodes["state"][above])
+        nodes["key"][made] = self.keys(above, label[~there])
         nodes["language"][made] = nodes["language"][above] + self.language_share(
-            above, label[~there]
+            above, label[~there], lexicon[~there]
         )
         nodes["word_score"][made] = np.nan
         nodes["slot"][made] = NONE
@@ -139,17 +149,51 @@ class Prefixes:
             legal |= accepts(lexicon, states[:, i]) | (states[:, i] == END_STATE)
         return legal if self._task.lexicons else np.ones(len(states), np.bool_)
 
-    def language_share(self, node: Ids, label: Ids) -> Floats:
-        """Return what the language model adds when ``label`` follows ``node``; shape (n,)."""
-        share = np.zeros(len(node))
+    def language_share(self, node: Ids, label: Ids, lexicon: LexiconStates) -> Floats:
+        """Return what the language model adds when ``label`` follows ``node``; shape (n,).
+
+        ``lexicon`` is where that leads to. What was looked ahead to while a word was spelled is
+        taken back at its end.
+        """
         if self._task.score is None:
-            return share
-        ends = np.flatnonzero(label == self._task.space)
+            return np.zeros(len(node))
+        spaced = label == self._task.space
+        before = self.ahead(self._nodes["lexicon"][node])
+        share: Floats = self._task.alpha * (np.where(spaced, 0.0, self.ahead(lexicon)) - before)
+        ends = np.flatnonzero(spaced)
         ends = ends[self.spelling(node[ends])]
         self.ask(node[ends])
         words = self._nodes["word_score"][node[ends]]
-        share[ends] = self._task.alpha * words + self._task.beta
+        share[ends] += self._task.alpha * words + self._task.beta
         return share
+
+    def ahead(self, states: LexiconStates) -> Floats:
+        """Return what the likeliest word below each place comes to, shape (n,)."""
+        most = np.full(len(states), -np.inf)
+        for i, lexicon in enumerate(self._task.lexicons):
+            alive = states[:, i] >= 0
+            value = np.zeros(len(states))
+            if lexicon.ahead is not None:
+                value[alive] = lexicon.ahead[states[alive, i]]
+            most[alive] = np.maximum(most, value)[alive]
+        most[most == -np.inf] = 0.0
+        return most
+
+    def keys(self, node: Ids, label: Ids) -> NDArray[np.uint64]:
+        """Return the keys of ``label`` after ``node``, shape (n,); its words have been asked for.
+
+        64 bits that differ, in all likelihood, where anything differs that what follows may depend
+        on: a state of the language model and the labels since.
+        """
+        nodes = self._nodes
+        if self._task.score is None:
+            return np.full(len(node), ROOT_KEY)
+        ended = (label == self._task.space) & self.spelling(node)
+        before = np.where(ended, WORD_KEY, nodes["key"][node])
+        more = np.where(ended, nodes["word_state"][node], label).astype(np.uint64)
+        mixed: NDArray[np.uint64] = (before ^ (more + MIX[0])) * MIX[1]
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * MIX[2]
+        return mixed ^ (mixed >> np.uint64(31))
 
     def spelling(self, node: Ids) -> NDArray[np.bool_]:
         """Whether a word has begun at ``node``."""

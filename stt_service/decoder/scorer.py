@@ -70,7 +70,9 @@ def open_scorer(
         layout = package.layout
         language = KenlmModel(open_tables(data, layout), layout.order, path.stem)
         _check_alphabet(package.lexicon, language, alphabet, path.name)
-        scorer = Scorer(path.stem, language, package.lexicon, package.alpha, package.beta)
+        scorer = Scorer(
+            path.stem, language, package.lexicon, package.alpha, package.beta, as_deepspeech=True
+        )
     if alpha is not None:
         scorer = replace(scorer, alpha=alpha)
     if beta is not None:

@@ -14,13 +14,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
 from stt_service.decoder.alphabet import Alphabet
 from stt_service.decoder.api import Grammar, LanguageModel, Lexicon, Scorer
 from stt_service.decoder.confidence import Calibration
 from stt_service.decoder.hotwords import HotWords
 from stt_service.decoder.kernels import Kernel, Task, open_kernel
 from stt_service.decoder.lease import Pool
-from stt_service.decoder.lexicon import spells
+from stt_service.decoder.lexicon import raised, spells
 from stt_service.decoder.results import Result
 from stt_service.decoder.stream import DecoderStream, Reading
 from stt_service.errors import EngineError, ScorerError
@@ -110,6 +112,7 @@ class Decoder:
         if boosts and self.alphabet.space is not None:
             hot = HotWords(language, boosts)
             alpha = alpha if language else 1.0
+            lexicons = tuple(self._raised(lexicon, hot.gains()) for lexicon in lexicons)
         model = hot or language
         task = Task(
             labels=self.alphabet.labels,
@@ -120,6 +123,7 @@ class Decoder:
             start=model.start() if model else 0,
             alpha=alpha,
             beta=beta,
+            as_deepspeech=self.scorer is not None and self.scorer.as_deepspeech,
             ceiling=hot.ceiling if hot else 0.0,
         )
         reading = Reading(self.alphabet, self.frame_step, self.calibration, grammar, alternatives)
@@ -144,6 +148,13 @@ class Decoder:
         if scorer and self._pool:
             return self._pool.lease(), (scorer.lexicon,), scorer.alpha, scorer.beta
         return None, (), 0.0, 0.0
+
+    def _raised(self, lexicon: Lexicon, gains: Mapping[str, float]) -> Lexicon:
+        codes = {word: self.alphabet.encode(word) for word in gains}
+        spelt = {word: code for word, code in codes.items() if code is not None}
+        return raised(
+            lexicon, list(spelt.values()), np.array([gains[word] for word in spelt], np.float32)
+        )
 
     def unknown_hot_words(self, hot_words: Mapping[str, float]) -> tuple[str, ...]:
         """Return those words and phrases that can never be heard.

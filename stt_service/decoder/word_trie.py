@@ -22,22 +22,27 @@ LONGEST_WORD = 64
 NO_LABEL = -1
 
 
-def word_trie(words: Sequence[str], alphabet: Alphabet) -> tuple[Lexicon, int]:
+def word_trie(
+    words: Sequence[str], alphabet: Alphabet, scores: NDArray[np.float32]
+) -> tuple[Lexicon, int]:
     """Build the lexicon of ``words``, each followed by a space.
 
-    Returns it and the number of words that the alphabet cannot spell. Raises :exc:`ScorerError`
-    when the alphabet has no space.
+    It looks ahead by their ``scores``, natural-log probabilities, shape (words,). Returns the
+    lexicon and the number of words that the alphabet cannot spell. Raises :exc:`ScorerError` when
+    the alphabet has no space.
     """
     if alphabet.space is None:
         raise ScorerError(
             "this model's alphabet has no space, so words cannot be told apart",
             "Go without a scorer: --scorer none",
         )
-    rows = _spell(words, alphabet, alphabet.space)
+    rows, spelt = _spell(words, alphabet, alphabet.space)
+    scores = scores[spelt]
     left_out = len(words) - len(rows)
     if len(rows):
         # As strings of code points the rows are compared at once, column by column would be slow.
-        rows = rows[np.argsort((rows + 1).view(f"U{rows.shape[1]}").ravel())]
+        order = np.argsort((rows + 1).view(f"U{rows.shape[1]}").ravel())
+        rows, scores = rows[order], scores[order]
     filled = rows != NO_LABEL
     differs = np.ones(rows.shape, bool)
     differs[1:] = rows[1:] != rows[:-1]
@@ -52,6 +57,9 @@ def word_trie(words: Sequence[str], alphabet: Alphabet) -> tuple[Lexicon, int]:
     parents = parent.T.ravel()[by_column]
     labels = rows.T.ravel()[by_column]
     nodes = len(labels) + 1
+    ahead = np.full(nodes, -np.inf, np.float32)
+    ahead[0] = 0.0
+    np.maximum.at(ahead, own[filled], np.repeat(scores, filled.sum(axis=1)))
     count = np.bincount(parents, minlength=nodes)
     first = np.cumsum(count) - count
     return (
@@ -62,14 +70,21 @@ def word_trie(words: Sequence[str], alphabet: Alphabet) -> tuple[Lexicon, int]:
             arc_label=labels.astype(np.int32),
             arc_target=np.arange(1, nodes, dtype=np.int32),
             accepting=np.concatenate(([False], labels == alphabet.space)),
+            ahead=ahead,
         ),
         left_out,
     )
 
 
-def _spell(words: Sequence[str], alphabet: Alphabet, space: int) -> NDArray[np.int32]:
-    """Return a matrix of labels, rows ended by the space and filled up with :data:`NO_LABEL`."""
-    kept = [word for word in words if 0 < len(word) <= LONGEST_WORD]
+def _spell(
+    words: Sequence[str], alphabet: Alphabet, space: int
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return a matrix of labels and which words its rows are.
+
+    Rows are ended by the space and filled up with :data:`NO_LABEL`.
+    """
+    fit = np.array([i for i, word in enumerate(words) if 0 < len(word) <= LONGEST_WORD], np.int64)
+    kept = [words[i] for i in fit]
     lengths = np.fromiter((len(word) for word in kept), np.int64, len(kept))
     points = np.frombuffer("".join(kept).encode("utf-32-le"), "<u4")
     table = np.full(int(points.max(initial=0)) + 1, NO_LABEL, np.int32)
@@ -81,4 +96,4 @@ def _spell(words: Sequence[str], alphabet: Alphabet, space: int) -> NDArray[np.i
     rows[columns < lengths[:, None]] = table[points]
     spelt = (rows != NO_LABEL).sum(axis=1) == lengths
     rows[np.arange(len(kept)), lengths] = space
-    return np.asarray(rows[spelt])
+    return rows[spelt], fit[spelt]

@@ -1,6 +1,7 @@
 """Small lexicons, language models and probabilities for the decoder's tests."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from stt_service.decoder.alphabet import Alphabet
 from stt_service.decoder.api import UNKNOWN_WORD, Hypothesis, Lexicon
 from stt_service.decoder.kernel_numpy import NumpyKernel
 from stt_service.decoder.kernels import Task
+from stt_service.decoder.lexicon import follow
 
 try:
     from stt_service.decoder._kernel import Search
@@ -55,6 +57,26 @@ def build_lexicon(spellings: Iterable[Sequence[int]], *, restarts: bool, offset:
 def word_lexicon(alphabet: Alphabet, words: Iterable[str]):
     """The words, each ended by a space, as in a scorer's dictionary."""
     return build_lexicon([alphabet.encode(w + " ") for w in words], restarts=True, offset=1)
+
+
+def looking_ahead(alphabet: Alphabet, scores: Mapping[str, float]):
+    """The words as a lexicon that knows how likely the likeliest one below each state is."""
+    lexicon = word_lexicon(alphabet, scores)
+    ahead = np.full(len(lexicon.first_arc), -np.inf, np.float32)
+    ahead[lexicon.start] = 0
+    for word, score in scores.items():
+        for end in range(1, len(word) + 2):
+            state = walk(lexicon, alphabet.encode(f"{word} "[:end]))
+            ahead[state] = max(ahead[state], score)
+    return replace(lexicon, ahead=ahead)
+
+
+def walk(lexicon: Lexicon, codes: Sequence[int]) -> int:
+    """The state that a spelling leads to."""
+    state = np.array([lexicon.start], np.int32)
+    for code in codes:
+        state = follow(lexicon, state, np.array([code], np.int32), LETTERS.space)
+    return int(state[0])
 
 
 def sentence_lexicon(alphabet: Alphabet, sentences: Iterable[str]):

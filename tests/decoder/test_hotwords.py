@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from stt_service.decoder.api import Scorer
 from stt_service.decoder.hotwords import HotWords
 from stt_service.decoder.search import Decoder
-from tests.decoder.kit import LETTERS, Bigrams, kernels, speak, word_lexicon
+from tests.decoder.kit import LETTERS, Bigrams, kernels, looking_ahead, speak, word_lexicon
 
 KERNELS = pytest.mark.parametrize("kernel", kernels(), ids=["numpy", "c"][: len(kernels())])
 VOCABULARY = ["a", "ab", "ac", "b"]
@@ -153,6 +153,30 @@ def test_a_boost_turns_a_doubt_of_its_size(kernel):
     assert hear(kernel, {"ac": 4.0}, doubt=1.8) == "b ac b"
     assert hear(kernel, {"ac": 4.0}, doubt=2.2) == "b ab b"
     assert hear(kernel, {"ab": -4.0}, doubt=1.8) == "b ac b"
+
+
+@KERNELS
+def test_a_hot_word_survives_a_beam_that_looks_ahead(kernel):
+    """An unlikely word that its boost makes likely is not given up while it is being spelled."""
+    scores = {"ab": -1.0, "cb": -9.0}
+    scorer = Scorer("two", Bigrams(scores), looking_ahead(LETTERS, scores), ALPHA, 0.0)
+    decoder = Decoder(LETTERS, scorer=scorer, frame_step=0.02, kernel=kernel)
+    frames = speak(LETTERS, "ab", sure=0.99)
+    frames[2] = [0.01, 0.44, 0.01, 0.53, 0.01]
+    heard = []
+    for boosts in ({}, {"cb": 9.0}):
+        stream = decoder.stream(1, hot_words=boosts)
+        stream.advance(frames)
+        heard.append(stream.finish(len(frames) * 0.02).text)
+    assert heard == ["ab", "cb"]
+
+
+@given(boosts=PHRASES, words=st.lists(st.sampled_from("abcd"), max_size=12))
+def test_no_word_is_paid_more_than_it_is_said_to_gain(boosts, words):
+    """The search looks ahead by it."""
+    model = HotWords(None, boosts)
+    for word, boost in zip(words, paid(model, " ".join(words))[0], strict=True):
+        assert boost <= model.gains().get(word, 0.0) + 1e-5
 
 
 @KERNELS

@@ -12,6 +12,7 @@ import stt_service.decoder
 from stt_service.decoder.api import Hypothesis
 from tests.decoder.kit import LETTERS, Search, noise, speak, task_for, word_lexicon
 
+LEXICON = word_lexicon(LETTERS, ["a"])
 WORDS = ["a", "ab", "abc", "b", "ba", "bb", "cab", "cc"]
 COMPILED = pytest.mark.skipif(Search is None, reason="the extension is not compiled")
 
@@ -49,6 +50,8 @@ def test_a_wrong_answer_of_the_language_model_is_refused(answer):
         ({"start": -5}, ValueError),
         ({"lexicons": 3}, ValueError),
         ({"lexicons": (None,)}, AttributeError),
+        ({"lexicons": (replace(LEXICON, ahead=np.zeros(1, np.float32)),)}, ValueError),
+        ({"lexicons": (replace(LEXICON, ahead=np.zeros(3)),)}, TypeError),
     ],
 )
 def test_a_wrong_task_is_refused(change, error):

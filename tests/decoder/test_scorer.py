@@ -46,6 +46,7 @@ def test_a_package_opens_with_its_weights(path):
     """Alpha and beta come from the file, unless given."""
     scorer = open_scorer(path, ENGLISH)
     assert (scorer.id, scorer.alpha, scorer.beta) == ("words", 0.5, 1.25)
+    assert scorer.as_deepspeech
     other = open_scorer(path, ENGLISH, alpha=2.0, beta=0.0)
     assert (other.alpha, other.beta) == (2.0, 0.0)
     assert spells(scorer.lexicon, ENGLISH.encode("pizza "))

@@ -24,7 +24,13 @@ typedef struct {
     double score;
     int32_t slot, label, node; /* node: NONE when it must be made */
     Place place;
+    uint64_t key;
 } Candidate;
+
+/* What keys begin with: that of the root, and those of places after a word. They differ in high
+ * bits, since labels and states are small numbers. */
+#define ROOT_KEY 0
+#define WORD_KEY 0x6A09E667F3BCC909u
 
 struct Search {
     Task task;
@@ -41,6 +47,8 @@ struct Search {
     Stay *stay;
     Candidate *candidates;
     int32_t candidate_room, candidate_count;
+    int32_t *best_of_key; /* hash table: prefixes, numbered as in outdone.c; NONE */
+    int32_t key_room;
     Rank *ranks; /* and what search_find reads */
     int32_t rank_room;
     unsigned char *chosen;
@@ -70,6 +78,9 @@ Status ask_words(Search *self);
 /* Fill in a path down to a node, with the times that lead to `time`; without them if that is NONE.
  * Returns 0 without memory. */
 int read_path(Search *self, int32_t node, int32_t time, Path *path);
+
+/* Drop prefixes that can never come out best. Returns 0 without memory. */
+int drop_outdone(Search *self);
 
 Status advance_frame(Search *self, const float *row);
 

@@ -6,6 +6,7 @@
 #ifndef STT_LEXICON_H
 #define STT_LEXICON_H
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@ typedef struct {
     Column first_arc, arc_count;  /* of each state, 32 bits; arcs are sorted by label */
     Column arc_label, arc_target; /* of each arc, 32 bits */
     Column accepting;             /* of each state, 8 bits */
+    Column ahead;                 /* of each state, float; without rows 0 everywhere */
     int32_t start;
     int32_t label_offset; /* what the arcs' labels are too high by */
     int restarts;         /* a lexicon of words; otherwise of whole utterances */
@@ -58,6 +60,20 @@ static inline int32_t cell(const Column *column, int64_t row) {
 static inline int accepts(const Lexicon *lexicon, int32_t state) {
     if (state < 0 || state >= lexicon->accepting.count) return 0;
     return lexicon->accepting.data[state * lexicon->accepting.stride] != 0;
+}
+
+/* What the likeliest word below a place comes to, before it is known which it is. */
+static inline double ahead_at(const Lexicons *lexicons, const Place *place) {
+    double most = -INFINITY;
+    for (int32_t i = 0; i < lexicons->count; i++) {
+        const Column *ahead = &lexicons->each[i].ahead;
+        int32_t state = place->state[i];
+        if (state < 0) continue;
+        float value = 0.0f;
+        if (state < ahead->count) memcpy(&value, ahead->data + state * ahead->stride, sizeof value);
+        if ((double)value > most) most = (double)value;
+    }
+    return most == -INFINITY ? 0.0 : most;
 }
 
 /* The arcs of a state: from `*low` up to the result. */

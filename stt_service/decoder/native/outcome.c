@@ -39,7 +39,7 @@ Status search_rank(Search *self, int32_t limit, int final, int32_t *count) {
         if (final && !node->legal) continue;
         if (final && task->ask && is_spelling(self, node)) {
             double word = may_end(self, node) ? node->word_score : UNKNOWN_WORD;
-            total += task->alpha * word + task->beta;
+            total += task->alpha * (word - ahead_at(&task->lexicons, &node->place)) + task->beta;
         }
         self->ranks[found++] = (Rank){total, node->label, i};
     }

@@ -23,6 +23,7 @@ static int plant(Search *self) {
         .label = NONE,
         .state = self->task.start,
         .place = place,
+        .key = ROOT_KEY,
         .legal = is_legal(&self->task.lexicons, &place),
         .word_score = (double)NAN,
     };
@@ -54,7 +55,8 @@ Search *search_open(const Task *task) {
 void search_close(Search *self) {
     void *owned[] = {self->beam,   self->next,   self->logs,  self->active, self->wanted,
                      self->stay,   self->ranks,  self->chosen, self->asked, self->words,
-                     self->labels, self->frames, self->emissions, self->candidates};
+                     self->labels, self->frames, self->emissions, self->candidates,
+                     self->best_of_key};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
     close_tree(&self->tree);
     free(self);

@@ -7,6 +7,7 @@
  *
  *   search.c   opens and closes a search, asks for words, settles the past
  *   step.c     takes one frame
+ *   outdone.c  drops what can never come out best
  *   outcome.c  reads the beam: hypotheses, best first
  *   tree.c, lexicon.c, rank.c, memory.c  what these stand on
  *
@@ -51,6 +52,7 @@ typedef struct {
     Lexicons lexicons; /* with the number of labels, and the space */
     int32_t width, start;
     double alpha, beta, ceiling;
+    int as_deepspeech;
     Ask ask; /* NULL without a language model */
     void *context;
 } Task;

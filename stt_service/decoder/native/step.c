@@ -16,7 +16,6 @@ static const double NEGLIGIBLE = 17.0;   /* kernels.py says why */
 typedef struct {
     double cutoff; /* DeepSpeech's, before the language model */
     double worst;  /* of the beam as it stays, after it */
-    double bonus;  /* the most that the language model may add */
 } Bar;
 
 static double log_add(double a, double b) {
@@ -25,11 +24,25 @@ static double log_add(double a, double b) {
     return high + log1p(exp(low - high));
 }
 
-/* What the language model adds when `label` follows `node`; its word has been asked for. */
-static double language_share(const Search *self, const Node *node, int32_t label) {
+/* What the language model adds when `label` follows `node` and leads to `place`; its word has been
+ * asked for. What was looked ahead to while the word was spelled is taken back at its end. */
+static double language_share(const Search *self, const Node *node, int32_t label,
+                             const Place *place) {
     const Task *task = &self->task;
-    if (!task->ask || label != task->lexicons.space || !is_spelling(self, node)) return 0.0;
-    return task->alpha * node->word_score + task->beta;
+    if (!task->ask) return 0.0;
+    double ahead = ahead_at(&task->lexicons, &node->place);
+    if (label != task->lexicons.space) {
+        return task->alpha * (ahead_at(&task->lexicons, place) - ahead);
+    }
+    return is_spelling(self, node) ? task->alpha * (node->word_score - ahead) + task->beta : 0.0;
+}
+
+/* The most that the language model may add at the end of the word being spelled at `node`. */
+static double most_at_end(const Search *self, const Node *node) {
+    const Task *task = &self->task;
+    if (!task->ask) return 0.0;
+    return fmax(0.0, task->alpha * (task->ceiling - ahead_at(&task->lexicons, &node->place)) +
+                         task->beta);
 }
 
 /* ---- Those in the beam ---- */
@@ -55,7 +68,7 @@ static double score_stays(Search *self, double cutoff) {
                 const Node *parent = &nodes[node->parent];
                 const Entry *from = &self->beam[source];
                 double before = node->label == parent->label ? from->blank : from->score;
-                into = own + (before + language_share(self, parent, node->label));
+                into = own + (before + language_share(self, parent, node->label, &node->place));
             }
         }
         stay->label = log_add(repeat, into);
@@ -68,7 +81,8 @@ static double score_stays(Search *self, double cutoff) {
 
 /* ---- Those outside of it ---- */
 
-/* The labels that lead from the best prefix to one that may be kept. */
+/* The labels that lead from the best prefix to one that may be kept. What the language model may
+ * add at a space differs from prefix to prefix, so a space may always. */
 static int32_t find_active(Search *self, const Bar *bar) {
     double best = NEVER;
     int32_t count = 0, space = self->task.lexicons.space;
@@ -77,22 +91,24 @@ static int32_t find_active(Search *self, const Bar *bar) {
     }
     for (int32_t label = 0; label < self->task.lexicons.label_count; label++) {
         double reach = best + self->logs[label];
-        double bound = reach + (label == space ? bar->bonus : 0.0);
-        self->wanted[label] = reach >= bar->cutoff && bound >= bar->worst;
+        int may_gain = self->task.ask && label == space;
+        self->wanted[label] = reach >= bar->cutoff && (may_gain || reach >= bar->worst);
         if (self->wanted[label]) self->active[count++] = label;
     }
     return count;
 }
 
-/* Add one prefix outside of the beam, if it reaches the bar. Returns 0 without memory. */
-static int propose(Search *self, const Bar *bar, int32_t slot, int32_t label, const Place *place) {
+/* Add one prefix outside of the beam, if it reaches the bar. `bonus` is what a space may gain.
+ * Returns 0 without memory. */
+static int propose(Search *self, const Bar *bar, double bonus, int32_t slot, int32_t label,
+                   const Place *place) {
     const Node *nodes = self->tree.nodes;
     const Entry *entry = &self->beam[slot];
     const Node *node = &nodes[entry->node];
     int spaced = label == self->task.lexicons.space;
     double log_p = self->logs[label];
     double score = (label == node->label ? entry->blank : entry->score) + log_p;
-    double bound = score + (spaced ? bar->bonus : 0.0);
+    double bound = score + (spaced ? bonus : 0.0);
     if (entry->score + log_p < bar->cutoff || bound < bar->worst || score == NEVER) return 1;
     int32_t child = node->child;
     while (child != NONE && nodes[child].label != label) child = nodes[child].sibling;
@@ -101,7 +117,7 @@ static int propose(Search *self, const Bar *bar, int32_t slot, int32_t label, co
                  sizeof *self->candidates)) {
         return 0;
     }
-    self->candidates[self->candidate_count++] = (Candidate){score, slot, label, child, *place};
+    self->candidates[self->candidate_count++] = (Candidate){score, slot, label, child, *place, 0};
     if (self->task.ask && spaced && is_spelling(self, node) && isnan(node->word_score)) {
         self->asked[self->asked_count++] = entry->node;
     }
@@ -109,14 +125,14 @@ static int propose(Search *self, const Bar *bar, int32_t slot, int32_t label, co
 }
 
 /* Add what the lexicons allow after one prefix. Returns 0 without memory. */
-static int propose_allowed(Search *self, const Bar *bar, int32_t slot) {
+static int propose_allowed(Search *self, const Bar *bar, double bonus, int32_t slot) {
     Place from = self->tree.nodes[self->beam[slot].node].place;
     Walk walk;
     int32_t label;
     Place place;
     start_walk(&walk, &self->task.lexicons, self->wanted, &from);
     while (next_step(&walk, &label, &place)) {
-        if (!propose(self, bar, slot, label, &place)) return 0;
+        if (!propose(self, bar, bonus, slot, label, &place)) return 0;
     }
     return 1;
 }
@@ -125,21 +141,21 @@ static int propose_allowed(Search *self, const Bar *bar, int32_t slot) {
 static int propose_all(Search *self, double cutoff, double worst) {
     static const Place anywhere = {{NO_STATE, NO_STATE}};
     const Task *task = &self->task;
-    Bar bar = {cutoff, worst, 0.0};
-    if (task->ask) bar.bonus = fmax(0.0, task->alpha * task->ceiling + task->beta);
+    Bar bar = {cutoff, worst};
     int32_t active = find_active(self, &bar);
     double loudest = NEVER;
     for (int32_t i = 0; i < active; i++) loudest = fmax(loudest, self->logs[self->active[i]]);
     self->candidate_count = self->asked_count = 0;
     for (int32_t slot = 0; active && slot < self->size; slot++) {
         double reach = self->beam[slot].score + loudest;
-        if (reach < cutoff || reach + bar.bonus < worst) continue;
+        double bonus = most_at_end(self, &self->tree.nodes[self->beam[slot].node]);
+        if (reach < cutoff || reach + bonus < worst) continue;
         if (task->lexicons.count) {
-            if (!propose_allowed(self, &bar, slot)) return 0;
+            if (!propose_allowed(self, &bar, bonus, slot)) return 0;
             continue;
         }
         for (int32_t i = 0; i < active; i++) {
-            if (!propose(self, &bar, slot, self->active[i], &anywhere)) return 0;
+            if (!propose(self, &bar, bonus, slot, self->active[i], &anywhere)) return 0;
         }
     }
     return 1;
@@ -151,7 +167,7 @@ static void sift(Search *self, double worst) {
     for (int32_t i = 0; i < self->candidate_count; i++) {
         Candidate *new = &self->candidates[i];
         const Node *parent = &self->tree.nodes[self->beam[new->slot].node];
-        new->score += language_share(self, parent, new->label);
+        new->score += language_share(self, parent, new->label, &new->place);
         if (new->score >= worst) self->candidates[kept++] = *new;
     }
     self->candidate_count = kept;
@@ -176,6 +192,7 @@ static int choose(Search *self) {
     }
     for (int32_t i = 0; i < self->candidate_count; i++) {
         const Candidate *new = &self->candidates[i];
+        if (new->score == NEVER) continue;
         self->ranks[count++] = (Rank){new->score, new->label, self->size + i};
     }
     if (count > width) {
@@ -204,8 +221,9 @@ static int32_t grow(Search *self, const Candidate *new) {
         .slot = NONE,
         .state = ended ? parent->word_state : parent->state,
         .place = new->place,
+        .key = new->key,
         .legal = is_legal(&task->lexicons, &new->place) || (spaced && parent->legal),
-        .language = parent->language + language_share(self, parent, new->label),
+        .language = parent->language + language_share(self, parent, new->label, &new->place),
         .word_score = (double)NAN,
     };
     parent->child = id;
@@ -255,12 +273,13 @@ static void move_beam(Search *self, int32_t size) {
 
 /* DeepSpeech's bar for a step with a language model and a full beam. */
 static double find_cutoff(const Search *self) {
+    const Task *task = &self->task;
     double least = INFINITY;
-    if (!self->task.ask || self->size < self->task.width) return NEVER;
+    if (!task->as_deepspeech || !task->ask || self->size < task->width) return NEVER;
     for (int32_t i = 0; i < self->size; i++) {
         if (self->beam[i].score < least) least = self->beam[i].score;
     }
-    return least + self->logs[self->task.lexicons.label_count] - fmax(0.0, self->task.beta);
+    return least + self->logs[task->lexicons.label_count] - fmax(0.0, task->beta);
 }
 
 Status advance_frame(Search *self, const float *row) {
@@ -277,6 +296,7 @@ Status advance_frame(Search *self, const float *row) {
     Status status = ask_words(self);
     if (status != SEARCH_DONE) return status;
     sift(self, worst);
+    if (!drop_outdone(self)) return SEARCH_NO_MEMORY;
     if (!choose(self) || !reserve_tree(&self->tree, (int64_t)self->size + self->candidate_count)) {
         return SEARCH_NO_MEMORY;
     }

@@ -24,6 +24,7 @@ typedef struct {
     int32_t state;      /* the language model's, before the word being spelled */
     int32_t word_state; /* and after it, once asked */
     Place place;
+    uint64_t key;      /* the same where all goes on alike, see outdone.c */
     int32_t legal;     /* an utterance may end here */
     double language;   /* the language model's share of the score */
     double word_score; /* of the word being spelled, if it ended here; NaN: not asked yet */
