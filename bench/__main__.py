@@ -161,6 +161,15 @@ def output(weights: Path) -> None:
 
 
 @bench.command()
+@click.option("--width", type=int, multiple=True, help="Hypotheses kept; 30 to 3000 by default.")
+def beam(width: tuple[int, ...]) -> None:
+    """Words wrong of speakers left out, by the search's rules and how wide its beam is."""
+    from bench.beam import BEAMS, HEADER, run  # noqa: PLC0415
+
+    _show(HEADER, run(width or BEAMS))
+
+
+@bench.command()
 @click.option("--faults", default=200, show_default=True, help="How often it is wronged.")
 @click.option("--seed", default=1, show_default=True)
 def soak(faults: int, seed: int) -> None:

@@ -39,6 +39,8 @@ BLOCK = 40
 LEAST_SEEN = 2
 """Times; a word that one text has once is a misprint as often as not."""
 SEED = 20_000
+HEADER = 4096
+"""Bytes of the file that are no tables, about."""
 PLACES = 24
 """Halvings of the range of pruning thresholds; the size comes out within a per mille."""
 EXTREMES = (1e-12, 1e-4)
@@ -165,7 +167,8 @@ def make(arguments: argparse.Namespace) -> Tables:
         for one, weight in zip(domains, weights, strict=True)
     )
     print(f"{len(words):,} words; weights: {shares}")
-    tables = fit(Mixture(domains, list(corpora.values()), weights), arguments.bytes)
+    mixture = Mixture(domains, list(corpora.values()), weights)
+    tables = fit(mixture, arguments.bytes - HEADER)
     show(tables, left_out)
     return replace(tables, alpha=arguments.alpha, beta=arguments.beta, notes=f"mixed: {shares}")
 
@@ -185,8 +188,8 @@ def main() -> None:
     )
     parser.add_argument("--output", type=Path, default=Path("models/stt-en-small.ngram"))
     parser.add_argument("--order", type=int, default=3)
-    parser.add_argument("--vocabulary", type=int, default=40_000, help="words")
-    parser.add_argument("--bytes", type=int, default=6_000_000, help="of the file, at most")
+    parser.add_argument("--vocabulary", type=int, default=60_000, help="words")
+    parser.add_argument("--bytes", type=int, default=10_000_000, help="of the file, at most")
     parser.add_argument("--draws", type=int, default=DRAWS, help="sentences of each template")
     parser.add_argument("--alpha", type=float, default=0.75)
     parser.add_argument("--beta", type=float, default=1.85)

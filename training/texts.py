@@ -49,6 +49,8 @@ BLANK_LINE = re.compile(r"\n\s*\n")
 LICENCE_END = re.compile(r"\*{3}\s*START OF TH\w+ PROJECT GUTENBERG(?s:.*?)\*{3}", re.IGNORECASE)
 LICENCE_START = re.compile(r"\*{3}\s*END OF TH\w+ PROJECT GUTENBERG", re.IGNORECASE)
 """A Gutenberg text lies between these."""
+COPYRIGHTED = "This is a COPYRIGHTED Project Gutenberg"
+"""What the few say that are not in the public domain."""
 SENTENCE_END = re.compile(r"(?<=[.!?\u2026])\s+|(?<=[.!?\u2026][\"'\u2019\u201d)])\s+")
 
 
@@ -104,8 +106,13 @@ def book(folder: Path) -> Iterator[str]:
 
 
 def plain_book(path: Path) -> Iterator[str]:
-    """Yield the sentences of a book in plain text, whose paragraphs are parted by blank lines."""
+    """Yield the sentences of a book in plain text, whose paragraphs are parted by blank lines.
+
+    None of a book that is not in the public domain.
+    """
     text = path.read_text("utf-8", errors="replace")
+    if COPYRIGHTED in text:
+        return
     if begin := LICENCE_END.search(text):
         text = text[begin.end() :]
     if end := LICENCE_START.search(text):

@@ -25,7 +25,7 @@ NEGLIGIBLE = 17.0
 
 OUTDONE = 0.5
 """With a language model a prefix is dropped that scores so many nats less than another from which
-all goes on alike. Of read sentences one word in thirty is right that was wrong without. 0 makes
+all goes on alike. Of read sentences one word in sixty is right that was wrong without. 0 makes
 fewest errors, but then the shares of the hypotheses say little about words that are not the last
 ones; with this, what is nearly as good stays on as an alternative."""
 
@@ -54,7 +54,7 @@ class Task:
     beta: float = 0.0
     """Added for each word, natural-log units."""
     as_deepspeech: bool = False
-    """Search as DeepSpeech does: drop no prefix because it is outdone, and leave out steps early."""
+    """Drop no prefix because it is outdone, and leave out steps early, both as DeepSpeech does."""
     ceiling: float = 0.0
     """No word scores more than this: 0 for probabilities, more where words are boosted."""
 

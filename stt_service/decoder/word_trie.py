@@ -83,9 +83,9 @@ def _spell(
 
     Rows are ended by the space and filled up with :data:`NO_LABEL`.
     """
-    fit = np.array([i for i, word in enumerate(words) if 0 < len(word) <= LONGEST_WORD], np.int64)
-    kept = [words[i] for i in fit]
-    lengths = np.fromiter((len(word) for word in kept), np.int64, len(kept))
+    lengths = np.fromiter(map(len, words), np.int64, len(words))
+    fit = np.flatnonzero((lengths > 0) & (lengths <= LONGEST_WORD))
+    kept, lengths = [words[i] for i in fit.tolist()], lengths[fit]
     points = np.frombuffer("".join(kept).encode("utf-32-le"), "<u4")
     table = np.full(int(points.max(initial=0)) + 1, NO_LABEL, np.int32)
     for label, i in alphabet.index.items():

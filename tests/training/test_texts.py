@@ -99,3 +99,10 @@ def test_other_plain_text_is_taken_whole(tmp_path: Path) -> None:
     path = tmp_path / "book.txt"
     path.write_text("She sat down.\n\nHe left.")
     assert list(plain_book(path)) == ["She sat down.", "He left."]
+
+
+def test_a_book_that_is_copyrighted_is_left_alone(tmp_path: Path) -> None:
+    """Project Gutenberg has a few, and says so in them."""
+    path = tmp_path / "new.txt"
+    path.write_text("** This is a COPYRIGHTED Project Gutenberg eBook **\n\nShe sat down.\n")
+    assert list(plain_book(path)) == []
