@@ -38,6 +38,8 @@ HEADER_LIMIT = 1 << 16
 ALIGNMENT = 16
 LARGEST_ORDER = 5
 BOOK = 256
+EVEN = 160
+"""Classes of values of the same width."""
 LOWEST = -230.0
 """Natural log; about 1e-100, what ARPA files write as -99."""
 WHOLE, REAL = "u", "f"
@@ -269,10 +271,10 @@ def _quantise(values: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[np.uin
     if len(distinct) <= BOOK:
         book = np.resize(distinct, BOOK) if len(distinct) else np.zeros(BOOK)
         return book.astype("<f4"), np.searchsorted(distinct, values).astype(np.uint8)
-    # Half of the borders follow the crowd, for a small mean error; half are evenly spaced, so
-    # that the rare values at the ends are not far off either.
-    even = np.linspace(distinct[0], distinct[-1], BOOK // 2 + 1)[1:-1]
-    crowd = np.quantile(values, np.linspace(0, 1, BOOK // 2 + 1)[1:])
+    # Some borders follow the crowd, for a small mean error; more are evenly spaced, so that the
+    # rare values at the ends are not far off either. Where both crowd, they serve both ends.
+    even = np.linspace(distinct[0], distinct[-1], EVEN + 1)[1:-1]
+    crowd = np.quantile(values, np.linspace(0, 1, BOOK - EVEN + 1)[1:])
     cells = np.searchsorted(np.unique(np.concatenate((even, crowd))), values)
     cells = np.unique(cells, return_inverse=True)[1]
     centres = np.bincount(cells, values) / np.bincount(cells)

@@ -17,6 +17,7 @@ except ImportError:  # not compiled: the tests of the other kernel still run
     Search = None
 
 LETTERS = Alphabet((" ", "a", "b", "c"))
+PHRASES = ["turn the light on", "turn the light off", "turn it off", "the light is on", "stop"] * 3
 
 
 def kernels():
@@ -142,3 +143,13 @@ def speak(alphabet: Alphabet, text: str, *, hold: int = 1, gap: int = 2, sure: f
 def task_for(alphabet: Alphabet = LETTERS, beam_width: int = 8, **more) -> Task:
     """A search without lexicon or language model, unless said otherwise."""
     return Task(alphabet.labels, alphabet.space, beam_width, **more)
+
+
+def chain(model, sentence: str) -> list[float]:
+    """The score of each word after those before it."""
+    state, scores = model.start(), []
+    for word in sentence.split():
+        score, after = model.score([state], [word])
+        state = int(after[0])
+        scores.append(float(score[0]))
+    return scores
