@@ -112,7 +112,7 @@ class Decoder:
         if boosts and self.alphabet.space is not None:
             hot = HotWords(language, boosts)
             alpha = alpha if language else 1.0
-            lexicons = tuple(self._raised(lexicon, hot.gains()) for lexicon in lexicons)
+            lexicons = self._raised(lexicons, hot.gains())
         model = hot or language
         task = Task(
             labels=self.alphabet.labels,
@@ -149,12 +149,14 @@ class Decoder:
             return self._pool.lease(), (scorer.lexicon,), scorer.alpha, scorer.beta
         return None, (), 0.0, 0.0
 
-    def _raised(self, lexicon: Lexicon, gains: Mapping[str, float]) -> Lexicon:
+    def _raised(
+        self, lexicons: tuple[Lexicon, ...], gains: Mapping[str, float]
+    ) -> tuple[Lexicon, ...]:
         codes = {word: self.alphabet.encode(word) for word in gains}
         spelt = {word: code for word, code in codes.items() if code is not None}
-        return raised(
-            lexicon, list(spelt.values()), np.array([gains[word] for word in spelt], np.float32)
-        )
+        spellings = list(spelt.values())
+        more = np.array([gains[word] for word in spelt], np.float32)
+        return tuple(raised(lexicon, spellings, more) for lexicon in lexicons)
 
     def unknown_hot_words(self, hot_words: Mapping[str, float]) -> tuple[str, ...]:
         """Return those words and phrases that can never be heard.
