@@ -147,7 +147,7 @@ def _unreadable_scorer(settings: Settings, model: InstalledModel) -> Path | None
 
     That is an ``.ngram`` file for the original libraries, which run without one then.
     """
-    from stt_service.decoder.ngram import MAGIC
+    from stt_service.decoder.ngram_file import MAGIC
 
     if settings.engine.name == "litert" or settings.scorer.path != "auto" or model.scorer is None:
         return None

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from stt_service.cli.common import Commands
-from stt_service.decoder import kenlm_file, ngram
+from stt_service.decoder import kenlm_file, ngram_file
 from stt_service.decoder.alphabet import Alphabet
 from stt_service.decoder.arpa import read_arpa, write_arpa
 from stt_service.decoder.ngram_build import Built, Smoothing, build
@@ -207,17 +207,24 @@ def _counts(tables: Tables) -> str:
     return ", ".join(f"{count:,} {n}-grams" for n, count in enumerate(tables.counts, 1))
 
 
+def _network(tables: Tables) -> str:
+    if tables.network is None:
+        return "none"
+    return f"{tables.network.words:,} words, looks back {tables.network.context}"
+
+
 @scorer_group.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def info(file: Path) -> None:
     """Check FILE and say what it holds."""
     data = map_file(file)
-    if data[: len(ngram.MAGIC)].tobytes() == ngram.MAGIC:
+    if data[: len(ngram_file.MAGIC)].tobytes() == ngram_file.MAGIC:
         tables = read_ngram(file)
         rows = {
             "format": "n-gram file of stt-service",
             "order": tables.order,
             "n-grams": _counts(tables),
+            "network": _network(tables),
             "weights": f"alpha {tables.alpha:g}, beta {tables.beta:g}",
             "made": tables.notes or "unknown",
         }

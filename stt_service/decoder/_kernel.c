@@ -204,12 +204,14 @@ static int kernel_init(Kernel *self, PyObject *args, PyObject *keywords) {
 static int kernel_traverse(Kernel *self, visitproc visit, void *arg) {
     Py_VISIT(Py_TYPE((PyObject *)self));
     Py_VISIT(self->ask);
+    Py_VISIT(self->alike);
     Py_VISIT(self->hypothesis);
     return 0;
 }
 
 static int kernel_clear(Kernel *self) {
     Py_CLEAR(self->ask);
+    Py_CLEAR(self->alike);
     Py_CLEAR(self->hypothesis);
     return 0;
 }
@@ -273,13 +275,19 @@ static int module_exec(PyObject *module) {
     return 0;
 }
 
+static PyMethodDef module_methods[] = {
+    {"expect", expect, METH_VARARGS, "Fill in what a neural network expects after words."},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, module_exec}, {0, NULL}};
 
 static PyModuleDef module_definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "stt_service.decoder._kernel",
-    .m_doc = "The beam search in C, and the tables of language models.",
+    .m_doc = "The beam search in C, and language models.",
     .m_size = 0,
+    .m_methods = module_methods,
     .m_slots = module_slots,
 };
 

@@ -15,6 +15,7 @@ typedef struct {
     PyObject_HEAD
     Search *search;       /* NULL until set up */
     PyObject *ask;        /* the language model's score(), or NULL */
+    PyObject *alike;      /* its alike(), or NULL: states are alike only where they are the same */
     PyObject *hypothesis; /* class of the results */
     PyObject *texts;      /* tuple of the labels' strings, which own what `text` points to */
     const char **text;
@@ -33,6 +34,9 @@ void close_task(Kernel *self);
 
 /* The search's callback: asks `self->ask`. Called with or without the GIL. */
 Status ask_python(void *kernel, Word *words, int32_t count);
+
+/* The module's function: a neural network's `expect`, see network.py. */
+PyObject *expect(PyObject *module, PyObject *args);
 
 /* The other types of the module, `_kernel.KenlmTables` and `_kernel.NgramTables`. */
 extern PyType_Spec kenlm_spec, ngram_spec;

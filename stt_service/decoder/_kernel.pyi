@@ -1,4 +1,4 @@
-"""What is written in C: the search of :mod:`kernels`, two language models' tables."""
+"""What is written in C: the search of :mod:`kernels`, two language models' tables, a network."""
 
 from collections.abc import Sequence
 
@@ -51,3 +51,15 @@ class NgramTables:
         after: NDArray[np.int32],
         /,
     ) -> None: ...
+
+def expect(
+    codes: NDArray[np.int8],
+    scale: NDArray[np.float32],
+    inner: NDArray[np.float32],
+    inner_bias: NDArray[np.float32],
+    outer: NDArray[np.float32],
+    outer_bias: NDArray[np.float32],
+    contexts: NDArray[np.int32],
+    expected: NDArray[np.float32],
+    /,
+) -> None: ...

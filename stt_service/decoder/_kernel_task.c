@@ -155,12 +155,21 @@ static int open_numbers(PyObject *source, Task *task) {
     return 0;
 }
 
+/* Keep a function of the language model; NULL where it is None. Returns -1 with an exception. */
+static int open_function(PyObject *source, const char *name, PyObject **function) {
+    PyObject *found = PyObject_GetAttrString(source, name);
+    if (!found) return -1;
+    if (found == Py_None) Py_DECREF(found);
+    else *function = found;
+    return 0;
+}
+
 int open_task(Kernel *self, PyObject *source, Task *task) {
     *task = (Task){.context = self};
-    PyObject *ask = PyObject_GetAttrString(source, "score");
-    if (!ask) return -1;
-    if (ask == Py_None) Py_DECREF(ask);
-    else self->ask = ask;
+    if (open_function(source, "score", &self->ask) < 0 ||
+        open_function(source, "alike", &self->alike) < 0) {
+        return -1;
+    }
     task->ask = self->ask ? ask_python : NULL;
     if (open_labels(self, source, &task->lexicons) < 0) return -1;
     if (open_numbers(source, task) < 0) return -1;
@@ -202,6 +211,7 @@ static Status take_answer(const float *scores, const int32_t *states, Word *word
         }
         words[i].score = (double)scores[i];
         words[i].after = states[i];
+        words[i].alike = states[i];
     }
     return SEARCH_DONE;
 }
@@ -231,6 +241,25 @@ static Status read_answer(PyObject *answer, Word *words, int32_t count) {
     return status;
 }
 
+/* Ask which of the states in an answer are alike. */
+static Status ask_alike(const Kernel *self, PyObject *answer, Word *words, int32_t count) {
+    Py_buffer view;
+    if (!self->alike) return SEARCH_DONE;
+    PyObject *kinds =
+        PyObject_CallFunctionObjArgs(self->alike, PyTuple_GetItem(answer, 1), NULL);
+    if (!kinds) return SEARCH_STOPPED;
+    int failed = PyObject_GetBuffer(kinds, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) < 0;
+    Py_DECREF(kinds);
+    if (failed) return SEARCH_STOPPED;
+    int fits = (!strcmp(view.format, "l") || !strcmp(view.format, "q")) && view.itemsize == 8 &&
+               view.len == 8 * (Py_ssize_t)count;
+    const int64_t *numbers = view.buf;
+    if (!fits) PyErr_SetString(PyExc_TypeError, "alike() returns one int64 per state");
+    else for (int32_t i = 0; i < count; i++) words[i].alike = numbers[i];
+    PyBuffer_Release(&view);
+    return fits ? SEARCH_DONE : SEARCH_STOPPED;
+}
+
 /* Ask with the GIL held. */
 static Status ask_held(const Kernel *self, Word *words, int32_t count) {
     Status status = SEARCH_STOPPED;
@@ -245,6 +274,7 @@ static Status ask_held(const Kernel *self, Word *words, int32_t count) {
     }
     answer = PyObject_CallFunctionObjArgs(self->ask, states, texts, NULL);
     if (answer) status = read_answer(answer, words, count);
+    if (status == SEARCH_DONE) status = ask_alike(self, answer, words, count);
 end:
     Py_XDECREF(states);
     Py_XDECREF(texts);

@@ -86,6 +86,14 @@ class LanguageModel(Protocol):
         one call.
         """
 
+    def alike(self, states: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Return a number for each state, the same for those after which all goes on alike.
+
+        Of hypotheses that are alike the search keeps the best. A model that remembers much may
+        give states the same number whose scores differ little, lest the beam fill with one
+        sentence's variants.
+        """
+
     def knows(self, word: str) -> bool:
         """Whether the vocabulary has the word."""
 
@@ -95,6 +103,12 @@ class LanguageModel(Protocol):
         Called between utterances, and now and then in a long one with the states that its
         hypotheses still use: so the states of an hour's speech need not all be held.
         """
+
+
+def both_alike(these: NDArray[np.int64], those: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return a number for each pair; those of different pairs differ, in all likelihood."""
+    spread = these.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    return np.asarray((spread + those.astype(np.uint64)).view(np.int64))
 
 
 UNKNOWN_WORD = -1000.0

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from stt_service.decoder.api import LanguageModel
+from stt_service.decoder.api import LanguageModel, both_alike
 
 START = 0
 
@@ -140,6 +140,13 @@ class HotWords:
     def prepaid(self, state: int) -> float:
         """Return what was paid for a phrase that an utterance ending at ``state`` breaks off."""
         return self._nodes[self._states[state][1]].advance
+
+    def alike(self, states: NDArray[np.int32]) -> NDArray[np.int64]:
+        """See :class:`~stt_service.decoder.api.LanguageModel`."""
+        bases, nodes = np.array([self._states[state] for state in states.tolist()]).T
+        if self._base:
+            bases = self._base.alike(bases.astype(np.int32))
+        return both_alike(bases, nodes)
 
     def knows(self, word: str) -> bool:
         """See :class:`~stt_service.decoder.api.LanguageModel`."""

@@ -92,6 +92,9 @@ class KenlmModel:
             self._histories[state] = history
         return state
 
+    def alike(self, states: NDArray[np.int32]) -> NDArray[np.int64]:
+        return states.astype(np.int64)
+
     def knows(self, word: str) -> bool:
         return self._tables.numbers([word]) != [0]
 

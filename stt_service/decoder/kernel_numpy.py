@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from stt_service.decoder.api import NO_STATE, UNKNOWN_WORD, Hypothesis
 from stt_service.decoder.forest import NONE, Forest, Ids
-from stt_service.decoder.kernels import NEGLIGIBLE, OUTDONE, START_BELOW, Task
+from stt_service.decoder.kernels import FAR_BELOW, NEGLIGIBLE, OUTDONE, START_BELOW, Task
 from stt_service.decoder.prefixes import Floats, LexiconStates, Prefixes
 
 NEVER = -np.inf
@@ -109,7 +109,8 @@ class NumpyKernel:
         stay = log_add(blank, label)
 
         # Those outside of the beam whose parent is in it.
-        worst = stay.min() if len(stay) == task.beam_width else NEVER
+        worst = self._bar(stay)
+        stay[stay < worst] = NEVER
         taken = np.zeros((len(score), len(task.labels)), np.bool_)
         taken[source, last[child]] = True
         slot, new_label, new_score, lexicon = self._candidates(logs, score, cutoff, worst, taken)
@@ -127,6 +128,14 @@ class NumpyKernel:
         self._blank = np.concatenate([blank[kept], np.full(len(made), NEVER)])
         self._label = np.concatenate([label[kept], new_score[made]])
         self._sweep()
+
+    def _bar(self, stay: Floats) -> float:
+        """Return what a prefix must come to for the next beam; ``stay`` is what those in it do."""
+        task = self._task
+        worst = float(stay.min()) if len(stay) == task.beam_width else NEVER
+        if task.score is None or task.as_deepspeech:
+            return worst
+        return max(worst, float(stay.max()) - FAR_BELOW)
 
     def _candidates(
         self, logs: Floats, score: Floats, cutoff: float, worst: float, taken: NDArray[np.bool_]

@@ -29,8 +29,14 @@ all goes on alike. Of read sentences one word in sixty is right that was wrong w
 fewest errors, but then the shares of the hypotheses say little about words that are not the last
 ones; with this, what is nearly as good stays on as an alternative."""
 
+FAR_BELOW = 12.0
+"""With a language model a prefix is dropped that scores so many nats less than the best one. Where
+the network is sure, few are left; the text of one read sentence in a thousand changes."""
+
 ScoreWords = Callable[[Sequence[int], Sequence[str]], tuple[NDArray[np.float32], NDArray[np.int32]]]
 """The ``score`` method of a language model."""
+TellAlike = Callable[[NDArray[np.int32]], NDArray[np.int64]]
+"""Its ``alike`` method."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,8 @@ class Task:
     """None: any spelling. Two: a spelling that either allows."""
     score: ScoreWords | None = None
     """Asked at the end of each word; None without a language model."""
+    alike: TellAlike | None = None
+    """None: where the states are the same, and only there, all goes on alike."""
     start: int = 0
     """The language model's state at the beginning."""
     alpha: float = 0.0

@@ -66,6 +66,10 @@ class Lease:
         self.held.update(after.tolist())
         return scores, after
 
+    def alike(self, states: NDArray[np.int32]) -> NDArray[np.int64]:
+        """See :class:`~stt_service.decoder.api.LanguageModel`."""
+        return self._language.alike(states)
+
     def knows(self, word: str) -> bool:
         """See :class:`~stt_service.decoder.api.LanguageModel`."""
         return self._language.knows(word)

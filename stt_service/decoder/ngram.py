@@ -10,18 +10,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stt_service.decoder.alphabet import Alphabet
-from stt_service.decoder.api import UNKNOWN_WORD, Scorer
+from stt_service.decoder.api import UNKNOWN_WORD
 from stt_service.decoder.ngram_counts import BEGIN, MARKS, UNKNOWN
-from stt_service.decoder.ngram_file import MAGIC, Tables, damaged, read_ngram
-from stt_service.decoder.word_trie import word_trie
-from stt_service.errors import ScorerError
+from stt_service.decoder.ngram_file import Tables, damaged
 
 if TYPE_CHECKING:
     from stt_service.decoder._kernel import NgramTables
@@ -89,8 +85,15 @@ class NgramModel:
     def start(self) -> int:
         return BEGIN if self._order > 1 else UNKNOWN
 
+    def alike(self, states: NDArray[np.int32]) -> NDArray[np.int64]:
+        return states.astype(np.int64)
+
     def knows(self, word: str) -> bool:
         return word in self._number
+
+    def number(self, word: str) -> int:
+        """Return the word's number in the file, that of ``<unk>`` where it is unknown."""
+        return self._number.get(word, UNKNOWN)
 
     def release(self, keep: Collection[int] = ()) -> None:
         """Nothing to forget: states are places in the file."""
@@ -99,7 +102,7 @@ class NgramModel:
         self, states: Sequence[int], words: Sequence[str]
     ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         if self._compiled is None:
-            numbers = np.array([self._number.get(word, UNKNOWN) for word in words], np.int64)
+            numbers = np.array([self.number(word) for word in words], np.int64)
             scores, after = self.score_numbers(np.array(states, np.int64), numbers)
             scores[numbers == UNKNOWN] = UNKNOWN_WORD
         else:
@@ -138,31 +141,3 @@ class NgramModel:
         if self._order == 1:
             after[:] = UNKNOWN
         return scores, after.astype(np.int32)
-
-
-def open_ngram(path: Path, alphabet: Alphabet) -> Scorer:
-    """Open an ``.ngram`` file with the lexicon of those words that ``alphabet`` can spell.
-
-    Raises :exc:`ScorerError` when the file is damaged, or hardly a word of it can be spelt.
-    """
-    tables = read_ngram(path)
-    words = tables.words[len(MARKS) :]
-    lexicon, left_out = word_trie(words, alphabet, tables.word_prob[len(MARKS) :])
-    if 2 * left_out > len(words):
-        raise ScorerError(
-            f"{path.name} was made for another language: the model's alphabet "
-            f"({''.join(alphabet.labels)!r}) cannot spell {left_out} of its {len(words)} words",
-            "Take a scorer for this model, build one, or go without: --scorer none",
-        )
-    if left_out:
-        logger.warning(
-            "%s: %d of %d words have letters that the model lacks, and cannot be heard",
-            path.name,
-            left_out,
-            len(words),
-        )
-    language = NgramModel(tables, path.stem, path.name)
-    return Scorer(path.stem, language, lexicon, tables.alpha, tables.beta)
-
-
-__all__ = ["MAGIC", "NgramModel", "open_ngram"]

@@ -104,7 +104,7 @@ def adapt(
     tables = pack(corpus.words, [level.order for level in levels], probs, gaps, kept)
     noted = f"adapted to {len(said)} sentences"
     notes = f"{base.notes}; {noted}" if base.notes else noted
-    return replace(tables, alpha=base.alpha, beta=base.beta, notes=notes)
+    return replace(tables, alpha=base.alpha, beta=base.beta, notes=notes, network=base.network)
 
 
 def _numbered(words: tuple[str, ...], said: Sequence[Sequence[str]]) -> Corpus:

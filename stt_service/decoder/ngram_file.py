@@ -14,6 +14,9 @@ history it is, too, so one array of children per node gives all histories.
 
 Probabilities and back-off weights of orders 2 and up are codes into one book of 256 values each,
 the means of 256 classes of values. Words keep half-precision numbers of their own.
+
+A file may have a neural network, too (see :mod:`~stt_service.decoder.network`): its sections, and
+``network`` in the header, which is null otherwise.
 """
 
 from __future__ import annotations
@@ -28,6 +31,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stt_service.decoder import network
+from stt_service.decoder.network import Network
+from stt_service.decoder.ngram_counts import MARKS
 from stt_service.errors import ScorerError
 
 MAGIC = b"STTNGRAM"
@@ -84,6 +90,8 @@ class Tables:
     beta: float = 1.85
     notes: str = ""
     """How it was made, for people."""
+    network: Network | None = None
+    """Asked beside the n-grams, where the file has one."""
 
     @property
     def order(self) -> int:
@@ -125,6 +133,8 @@ def encode_ngram(tables: Tables) -> bytes:
         "backoff_book": backoff_book,
         "link": tables.link.astype("<u4"),
     }
+    if tables.network:
+        sections |= network.sections(tables.network)
     body = bytearray()
     places = {}
     for name, values in sections.items():
@@ -138,6 +148,7 @@ def encode_ngram(tables: Tables) -> bytes:
             "alpha": tables.alpha,
             "beta": tables.beta,
             "notes": tables.notes,
+            "network": network.shape(tables.network) if tables.network else None,
             "body_crc": zlib.crc32(body),
             "sections": places,
         }
@@ -199,6 +210,7 @@ def read_ngram(path: Path) -> Tables:
             alpha=float(header["alpha"]),
             beta=float(header["beta"]),
             notes=str(header["notes"]),
+            network=_network(header, body) if header.get("network") else None,
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise damaged(path.name, f"its header does not fit its body ({error!r})") from error
@@ -230,6 +242,14 @@ def _header(data: NDArray[np.uint8], where: str) -> tuple[dict[str, Any], int]:
     return header, start
 
 
+def _network(header: dict[str, Any], body: NDArray[np.uint8]) -> Network:
+    rows = {
+        name: _section(body, kind, *header["sections"][name])
+        for name, kind in network.SECTIONS.items()
+    }
+    return network.unpack(header["network"], rows)
+
+
 def _section(
     body: NDArray[np.uint8], kind: str, dtype: str, offset: int, count: int
 ) -> NDArray[Any]:
@@ -251,6 +271,7 @@ def _check(tables: Tables, where: str) -> None:
         "children": len(tables.children) == (words + inner if len(counts) > 1 else words),
         "backoff": len(tables.backoff) == inner,
         "link": len(tables.link) == sum(counts[2:-1]),
+        "network": tables.network is None or len(MARKS) < tables.network.words <= words,
     }
     wrong = [name for name, right in sizes.items() if not right]
     if wrong:

@@ -36,6 +36,7 @@ FIELDS = [
     ("language", np.float64),  # share of the language model in the score
     ("word_score", np.float64),  # of the word being spelled, if it ended here; NaN: not asked yet
     ("word_state", np.int64),
+    ("word_alike", np.int64),  # the same where all goes on alike after the word
     ("legal", np.bool_),  # an utterance may end here
     ("slot", np.int64),  # place in the beam, NONE when not in it
 ]
@@ -182,15 +183,15 @@ class Prefixes:
     def keys(self, node: Ids, label: Ids) -> NDArray[np.uint64]:
         """Return the keys of ``label`` after ``node``, shape (n,); its words have been asked for.
 
-        64 bits that differ, in all likelihood, where anything differs that what follows may depend
-        on: a state of the language model and the labels since.
+        64 bits that differ, in all likelihood, where what follows may depend on what differs: what
+        the language model says of its state, and the labels since.
         """
         nodes = self._nodes
         if self._task.score is None:
             return np.full(len(node), ROOT_KEY)
         ended = (label == self._task.space) & self.spelling(node)
         before = np.where(ended, WORD_KEY, nodes["key"][node])
-        more = np.where(ended, nodes["word_state"][node], label).astype(np.uint64)
+        more = np.where(ended, nodes["word_alike"][node], label).astype(np.uint64)
         mixed: NDArray[np.uint64] = (before ^ (more + MIX[0])) * MIX[1]
         mixed = (mixed ^ (mixed >> np.uint64(27))) * MIX[2]
         return mixed ^ (mixed >> np.uint64(31))
@@ -210,6 +211,7 @@ class Prefixes:
         scores, states = self._task.score(nodes["state"][node].tolist(), words)
         nodes["word_score"][node] = scores
         nodes["word_state"][node] = states
+        nodes["word_alike"][node] = self._task.alike(states) if self._task.alike else states
 
     def _word(self, node: int) -> list[str]:
         letters = []

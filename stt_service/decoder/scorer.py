@@ -17,12 +17,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stt_service.decoder import kenlm_file, ngram
+from stt_service.decoder import kenlm_file, ngram_file
 from stt_service.decoder.alphabet import SPACE, Alphabet
 from stt_service.decoder.api import Lexicon, Scorer
 from stt_service.decoder.fst import read_const_fst
 from stt_service.decoder.kenlm_check import check_tables
 from stt_service.decoder.kenlm_model import KenlmModel, open_tables
+from stt_service.decoder.ngram_scorer import open_ngram
 from stt_service.errors import ScorerError
 
 logger = logging.getLogger(__name__)
@@ -63,8 +64,8 @@ def open_scorer(
     when the file is missing, damaged, of another kind, or made for another alphabet.
     """
     data = map_file(path)
-    if data[: len(ngram.MAGIC)].tobytes() == ngram.MAGIC:
-        scorer = ngram.open_ngram(path, alphabet)
+    if data[: len(ngram_file.MAGIC)].tobytes() == ngram_file.MAGIC:
+        scorer = open_ngram(path, alphabet)
     else:
         package = read_package(data, path.name)
         layout = package.layout

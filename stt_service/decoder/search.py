@@ -120,6 +120,7 @@ class Decoder:
             beam_width=beam_width,
             lexicons=lexicons,
             score=model.score if model else None,
+            alike=model.alike if model else None,
             start=model.start() if model else 0,
             alpha=alpha,
             beta=beta,

@@ -6,8 +6,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from stt_service.cli.scorer import scorer_group
-from stt_service.decoder.ngram import open_ngram
 from stt_service.decoder.ngram_file import read_ngram
+from stt_service.decoder.ngram_scorer import open_ngram
 from stt_service.errors import ScorerError
 from tests.cli.conftest import Run
 from tests.decoder.scorer_files import ENGLISH, package

@@ -10,6 +10,7 @@ from stt_service.decoder.api import UNKNOWN_WORD, Hypothesis, Lexicon
 from stt_service.decoder.kernel_numpy import NumpyKernel
 from stt_service.decoder.kernels import Task
 from stt_service.decoder.lexicon import follow
+from stt_service.decoder.network import Network
 
 try:
     from stt_service.decoder._kernel import Search
@@ -110,6 +111,9 @@ class Bigrams:
         ]
         return np.array(scores, np.float32), np.array(after, np.int32)
 
+    def alike(self, states):
+        return states.astype(np.int64)
+
     def knows(self, word: str) -> bool:
         return word in self._index
 
@@ -153,3 +157,24 @@ def chain(model, sentence: str) -> list[float]:
         state = int(after[0])
         scores.append(float(score[0]))
     return scores
+
+
+def draw_network(
+    words: int, context: int = 3, width: int = 5, units: int = 8, seed: int = 0
+) -> Network:
+    """A neural network with random weights."""
+    dice = np.random.default_rng(seed)
+
+    def draw(*shape: int):
+        return dice.normal(size=shape).astype(np.float32)
+
+    return Network(
+        codes=dice.integers(-127, 128, (words, width)).astype(np.int8),
+        scale=dice.uniform(0.005, 0.02, words).astype(np.float32),
+        bias=draw(words) - 3,
+        inner=draw(context * width, units),
+        inner_bias=draw(units),
+        outer=draw(units, width) / 4,
+        outer_bias=draw(width),
+        share=0.4,
+    )

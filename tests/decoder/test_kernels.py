@@ -91,6 +91,10 @@ def test_scores_add_the_language_model_once_a_word(kernel):
 def build(setup, beam_width, seed):
     """A task of each kind that there is."""
     language = Bigrams(WORDS, seed)
+
+    def kinds(states):
+        return states.astype(np.int64) % 3 - 7
+
     scored = {"score": language.score, "alpha": 0.8, "beta": 0.9}
     lexicon = word_lexicon(LETTERS, WORDS)
     ahead = looking_ahead(LETTERS, {word: -float(i % 4) for i, word in enumerate(WORDS)})
@@ -99,7 +103,8 @@ def build(setup, beam_width, seed):
         "lexicon": lambda: task_for(beam_width=beam_width, lexicons=(lexicon,)),
         "scorer": lambda: task_for(beam_width=beam_width, lexicons=(lexicon,), **scored),
         "ahead": lambda: task_for(beam_width=beam_width, lexicons=(ahead,), **scored),
-        "bias ahead": lambda: task_for(beam_width=beam_width, lexicons=(ahead, lexicon), **scored),
+        "alike": lambda: task_for(beam_width=beam_width, lexicons=(ahead,), alike=kinds, **scored),
+        "bias_ahead": lambda: task_for(beam_width=beam_width, lexicons=(ahead, lexicon), **scored),
         "deepspeech": lambda: task_for(
             beam_width=beam_width, lexicons=(lexicon,), as_deepspeech=True, **scored
         ),
@@ -117,7 +122,18 @@ def build(setup, beam_width, seed):
 
 
 SETUPS = st.sampled_from(
-    ["free", "lexicon", "scorer", "ahead", "bias ahead", "deepspeech", "boost", "bias", "strict"]
+    [
+        "free",
+        "lexicon",
+        "scorer",
+        "ahead",
+        "alike",
+        "bias_ahead",
+        "deepspeech",
+        "boost",
+        "bias",
+        "strict",
+    ]
 )
 
 

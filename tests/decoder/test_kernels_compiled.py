@@ -10,7 +10,7 @@ import pytest
 
 import stt_service.decoder
 from stt_service.decoder.api import Hypothesis
-from tests.decoder.kit import LETTERS, Search, noise, speak, task_for, word_lexicon
+from tests.decoder.kit import LETTERS, Bigrams, Search, noise, speak, task_for, word_lexicon
 
 LEXICON = word_lexicon(LETTERS, ["a"])
 WORDS = ["a", "ab", "abc", "b", "ba", "bb", "cab", "cc"]
@@ -34,6 +34,20 @@ def test_a_wrong_answer_of_the_language_model_is_refused(answer):
     search = Search(task_for(score=lambda _s, _w: answer, alpha=1.0), Hypothesis)
     with pytest.raises(TypeError):
         search.advance(speak(LETTERS, "a b"))
+
+
+@COMPILED
+@pytest.mark.parametrize(
+    "kinds",
+    [None, 3, [1], np.zeros(1), np.zeros(1, np.int32), np.zeros(5, np.int64)],
+    ids=["none", "number", "list", "type", "size", "length"],
+)
+def test_a_wrong_answer_about_what_is_alike_is_refused(kinds):
+    """As scores are."""
+    language = Bigrams(["a", "b"])
+    task = task_for(score=language.score, alpha=1.0, alike=lambda _states: kinds)
+    with pytest.raises(TypeError):
+        Search(task, Hypothesis).advance(speak(LETTERS, "a b"))
 
 
 @COMPILED

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from stt_service.decoder.alphabet import Alphabet
 from stt_service.decoder.api import UNKNOWN_WORD
 from stt_service.decoder.lexicon import spells
-from stt_service.decoder.ngram import NgramModel, open_ngram
+from stt_service.decoder.ngram import NgramModel
 from stt_service.decoder.ngram_build import build
 from stt_service.decoder.ngram_counts import count_orders, read_corpus
 from stt_service.decoder.ngram_file import read_ngram, write_ngram
+from stt_service.decoder.ngram_scorer import open_ngram
 from stt_service.decoder.scorer import open_scorer
 from stt_service.decoder.word_trie import word_trie
 from stt_service.errors import ScorerError

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stt_service.decoder.lexicon import spells
-from stt_service.decoder.ngram import NgramModel, open_ngram
+from stt_service.decoder.ngram import NgramModel
 from stt_service.decoder.ngram_adapt import TOKENS_LIMIT, WORD_WORTH, WORTH, adapt
 from stt_service.decoder.ngram_build import build
 from stt_service.decoder.ngram_counts import BEGIN, END, UNKNOWN, count_orders, read_corpus
 from stt_service.decoder.ngram_file import LOWEST, Tables, read_ngram, write_ngram
+from stt_service.decoder.ngram_scorer import open_ngram
 from stt_service.errors import ScorerError
 from tests.decoder.scorer_files import ENGLISH
 

@@ -32,7 +32,7 @@ static uint64_t mix(uint64_t key, uint64_t more) {
 static uint64_t key_of(const Search *self, const Candidate *new) {
     const Node *parent = &self->tree.nodes[self->beam[new->slot].node];
     int ended = new->label == self->task.lexicons.space && is_spelling(self, parent);
-    if (ended) return mix(WORD_KEY, (uint64_t)(uint32_t)parent->word_state);
+    if (ended) return mix(WORD_KEY, (uint64_t)parent->word_alike);
     return mix(parent->key, (uint64_t)(uint32_t)new->label);
 }
 

@@ -119,6 +119,7 @@ Status ask_words(Search *self) {
         Node *node = &self->tree.nodes[self->asked[i]];
         node->word_score = self->words[i].score;
         node->word_state = self->words[i].after;
+        node->word_alike = self->words[i].alike;
     }
     return status;
 }

@@ -41,6 +41,7 @@ typedef struct {
     int32_t label_count;
     int32_t state; /* before the word */
     int32_t after; /* to be answered: the state after it, 0 or more */
+    int64_t alike; /* to be answered: the same for states after which all goes on alike */
     double score;  /* to be answered: natural log, not NaN */
 } Word;
 

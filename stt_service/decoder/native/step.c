@@ -11,11 +11,12 @@
 static const double NEVER = -(double)INFINITY;
 static const double START_BELOW = 0.999; /* kernels.py says why */
 static const double NEGLIGIBLE = 17.0;   /* kernels.py says why */
+static const double FAR_BELOW = 12.0;    /* kernels.py says why */
 
 /* What a prefix outside of the beam must reach to be looked at. */
 typedef struct {
     double cutoff; /* DeepSpeech's, before the language model */
-    double worst;  /* of the beam as it stays, after it */
+    double worst;  /* raise_bar's, after it */
 } Bar;
 
 static double log_add(double a, double b) {
@@ -77,6 +78,21 @@ static double score_stays(Search *self, double cutoff) {
         if (stay->score < worst) worst = stay->score;
     }
     return worst;
+}
+
+/* What a prefix must come to for the next beam, the worst stay being known. Stays that fall short of
+ * it are dropped. */
+static double raise_bar(Search *self, double worst) {
+    const Task *task = &self->task;
+    double best = NEVER;
+    if (self->size < task->width) worst = NEVER;
+    if (!task->ask || task->as_deepspeech) return worst;
+    for (int32_t i = 0; i < self->size; i++) best = fmax(best, self->stay[i].score);
+    if (best - FAR_BELOW <= worst) return worst;
+    for (int32_t i = 0; i < self->size; i++) {
+        if (self->stay[i].score < best - FAR_BELOW) self->stay[i].score = NEVER;
+    }
+    return best - FAR_BELOW;
 }
 
 /* ---- Those outside of it ---- */
@@ -290,8 +306,7 @@ Status advance_frame(Search *self, const float *row) {
         self->logs[i] = (float)log((double)row[i] + (double)FLT_MIN);
     }
     double cutoff = find_cutoff(self);
-    double worst = score_stays(self, cutoff);
-    if (self->size < self->task.width) worst = NEVER;
+    double worst = raise_bar(self, score_stays(self, cutoff));
     if (!propose_all(self, cutoff, worst)) return SEARCH_NO_MEMORY;
     Status status = ask_words(self);
     if (status != SEARCH_DONE) return status;

@@ -23,6 +23,7 @@ typedef struct {
     int32_t slot;       /* place in the beam, NONE outside */
     int32_t state;      /* the language model's, before the word being spelled */
     int32_t word_state; /* and after it, once asked */
+    int64_t word_alike; /* the same where all goes on alike after the word, once asked */
     Place place;
     uint64_t key;      /* the same where all goes on alike, see outdone.c */
     int32_t legal;     /* an utterance may end here */

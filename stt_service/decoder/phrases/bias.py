@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stt_service.decoder.alphabet import Alphabet
-from stt_service.decoder.api import UNKNOWN_WORD, LanguageModel
+from stt_service.decoder.api import UNKNOWN_WORD, LanguageModel, both_alike
 from stt_service.decoder.phrases.walk import Walker
 
 DEFAULT_WEIGHT = 0.5
@@ -69,6 +69,13 @@ class PhraseMixture:
     def start(self) -> int:
         """The state at the beginning of an utterance."""
         return self._start
+
+    def alike(self, states: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Same numbers where the open model's are and the place is, too."""
+        opens, places = np.array([self._pairs[state] for state in states.tolist()]).T
+        if self._language:
+            opens = self._language.alike(opens.astype(np.int32))
+        return both_alike(opens, places)
 
     def knows(self, word: str) -> bool:
         """Whether the phrases or the open model have the word."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from stt_service.decoder.alphabet import Alphabet
 from stt_service.decoder.api import Lexicon
-from stt_service.decoder.ngram import MAGIC
+from stt_service.decoder.ngram_file import MAGIC
 from stt_service.decoder.scorer import map_file, open_scorer
 from stt_service.engine.flatbuffer import DamagedError
 from stt_service.engine.graph import METADATA, OUTPUTS, GraphInfo, read_graph

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from stt_service.decoder.ngram import MAGIC
+from stt_service.decoder.ngram_file import MAGIC
 from stt_service.engine.flatbuffer import Table
 from stt_service.engine.graph import METADATA, OUTPUTS
 from stt_service.engine.native import NativeEngine
