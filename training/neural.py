@@ -165,6 +165,9 @@ class Sum:
         words = torch.cat((exact, some))
         weights = torch.cat((torch.zeros(len(exact)), self._weights[some]))
         others = torch.addmm(network.bias[words] + weights, expected, network.vectors(words).T)
+        # A rare word that is said is in the sum by itself, not by having been drawn, too.
+        drawn_too = (words[None] == said[:, None]) & (words >= self._end)
+        others = others.masked_fill(drawn_too, -torch.inf)
         total = torch.logsumexp(others, 1)
         return torch.where(said < self._end, total, torch.logaddexp(total, scores))
 
@@ -258,7 +261,9 @@ def main() -> None:
     parser.add_argument("--scorer", type=Path, default=Path("models/stt-en-small.ngram"))
     parser.add_argument("--words", type=int, default=WORDS, help="words to know, at most 65,536")
     parser.add_argument("--steps", type=int, default=20_000, help=f"batches of {BATCH} words")
-    parser.add_argument("--share", type=float, default=0.5, help="weight beside the n-grams, 0-1")
+    parser.add_argument(
+        "--share", type=float, default=0.6, help="weight in the mean with the n-grams"
+    )
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

@@ -12,13 +12,14 @@ Rules that are DeepSpeech's own, kept so that the texts are the same:
 * with a scorer of its own (``Task.as_deepspeech``) and a full beam, a step (prefix, label) is left
   out when it scores less than the worst prefix would with blank, less beta.
 
-Where texts need not be the same, two rules of other decoders make a narrow beam as good as one ten
+Where texts need not be the same, rules of other decoders make a narrow beam as good as one ten
 times as wide, on read sentences with the bundled model (``python -m bench beam``):
 
 * while a word is being spelled, its likeliest end is counted in advance (``Lexicon.ahead``), lest
   the beam fill with beginnings of unlikely words;
 * a prefix is dropped that another outdoes from which all goes on alike: the same word is being
-  spelled after the same state of the language model (:data:`OUTDONE`).
+  spelled after states that the language model calls alike (:data:`OUTDONE`);
+* and one that is far below the best (:data:`FAR_BELOW`).
 
 A prefix not in the beam gets one contribution per frame, from its parent. So if that is less than
 what the worst of a full beam comes to, it is not made: the outcome is the same, at a fraction of

@@ -56,7 +56,7 @@ class Network:
     outer_bias: NDArray[np.float32]
     """Shape (width,)."""
     share: float
-    """Its weight beside the n-gram model's, of whose logs the weighted mean is taken; 0 to 1."""
+    """Its weight in the mean of its probabilities and the n-gram model's; between 0 and 1."""
 
     @property
     def words(self) -> int:
@@ -99,9 +99,12 @@ class Network:
         return expected
 
     def score(self, expected: NDArray[np.float32], words: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Return the natural logs of known ``words``, shape (n,), each where ``expected`` is so."""
+        """Return the natural logs of known ``words``, shape (n,), each where ``expected`` is so.
+
+        At most 0, as the search counts on, though they sum to 1 only about.
+        """
         near = np.einsum("nw,nw->n", expected, self.codes[words], dtype=np.float32)
-        scores: NDArray[np.float32] = near * self.scale[words] + self.bias[words]
+        scores: NDArray[np.float32] = np.minimum(near * self.scale[words] + self.bias[words], 0)
         return scores
 
 
@@ -149,7 +152,7 @@ def unpack(told: Mapping[str, Any], rows: Mapping[str, NDArray[Any]]) -> Network
     share = float(told["share"])
     if min(words, context, width, units) < 1 or max(context, width, units) > WIDEST:
         raise ValueError("a network of no such size")
-    if not 0 <= share <= 1:
+    if not 0 < share < 1:
         raise ValueError("a network's share is none")
     reals = {name: rows[name].astype(np.float32) for name in SECTIONS if name != "net_codes"}
     if not all(np.isfinite(row).all() for row in reals.values()):

@@ -1,7 +1,7 @@
 """An n-gram model and a neural network as one language model.
 
-The score of a word is the weighted mean of what both say, natural logs; where the network does not
-know the word, it is the n-gram model's. States remember as many words as the network looks back.
+The probability of a word is the weighted mean of what both say; where the network does not know the
+word, it is the n-gram model's. States remember as many words as the network looks back.
 They are alike where the n-gram model's are: without that, a beam of hundreds would hold but one
 sentence's variants.
 """
@@ -63,8 +63,10 @@ class NeuralModel:
         if len(known):
             self._work_out(before[known])
             neural = self._network.score(self._expected[before[known]], numbers[known])
-            share = np.float32(self._network.share)
-            scores[known] += share * (neural - scores[known])
+            share = self._network.share
+            scores[known] = np.logaddexp(
+                neural + np.float32(np.log(share)), scores[known] + np.float32(np.log(1 - share))
+            )
         return scores, self._states(before, numbers, nodes)
 
     def _work_out(self, states: NDArray[np.int32]) -> None:

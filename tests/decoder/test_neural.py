@@ -1,5 +1,6 @@
 """An n-gram model and a network as one language model."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -40,7 +41,7 @@ def neural(tables=TABLES):
 
 @given(st.lists(WORDS, max_size=12))
 @settings(max_examples=100, deadline=None)
-def test_a_score_is_the_mean_of_both(words):
+def test_a_probability_is_the_mean_of_both(words):
     """By the network's share; of words that it does not know the n-grams' alone."""
     network, number = TABLES.network, {word: i for i, word in enumerate(TABLES.words)}
     ngrams = chain(NgramModel(TABLES, "x", "x"), " ".join(words))
@@ -52,7 +53,7 @@ def test_a_score_is_the_mean_of_both(words):
         if known:
             context = np.array([said[-network.context :]], np.int32)
             says = float(network.score(network.expect(context), np.array([at], np.int32))[0])
-            mean = network.share * says + (1 - network.share) * alone
+            mean = math.log(network.share * math.exp(says) + (1 - network.share) * math.exp(alone))
         assert both == pytest.approx(mean, abs=1e-4)
         said.append(at if known else 0)
     if "nonsense" in words:

@@ -1,6 +1,6 @@
-/* Prefixes that can never come out best are dropped: those that score less than another from which
- * all goes on alike, the same word being spelled after the same state of the language model. What
- * follows adds the same to both. A beam of which each is another's copy with some earlier word
+/* Prefixes that can hardly come out best are dropped: those that score less than another from which
+ * all goes on alike, the same word being spelled after states that the language model calls alike.
+ * What follows adds the same to both. A beam of which each is another's copy with some earlier word
  * changed has no room for what is being said now. */
 
 #include <math.h>
@@ -27,8 +27,8 @@ static uint64_t mix(uint64_t key, uint64_t more) {
     return hash ^ hash >> 31;
 }
 
-/* 64 bits that differ, in all likelihood, where anything differs that what follows may depend on:
- * a state of the language model and the labels since. */
+/* 64 bits that differ, in all likelihood, where what follows may depend on what differs: what the
+ * language model says of its state, and the labels since. */
 static uint64_t key_of(const Search *self, const Candidate *new) {
     const Node *parent = &self->tree.nodes[self->beam[new->slot].node];
     int ended = new->label == self->task.lexicons.space && is_spelling(self, parent);
