@@ -262,7 +262,7 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=WORDS, help="words to know, at most 65,536")
     parser.add_argument("--steps", type=int, default=20_000, help=f"batches of {BATCH} words")
     parser.add_argument(
-        "--share", type=float, default=0.6, help="weight in the mean with the n-grams"
+        "--share", type=float, default=0.65, help="weight in the mean with the n-grams"
     )
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()

@@ -29,9 +29,10 @@ all goes on alike. Of read sentences one word in sixty is right that was wrong w
 fewest errors, but then the shares of the hypotheses say little about words that are not the last
 ones; with this, what is nearly as good stays on as an alternative."""
 
-FAR_BELOW = 12.0
+FAR_BELOW = 10.0
 """With a language model a prefix is dropped that scores so many nats less than the best one. Where
-the network is sure, few are left; the text of one read sentence in a thousand changes."""
+the network is sure, few are left. On read sentences the words wrong are the same as with 12, to 0.1
+points, at two thirds of the time."""
 
 ScoreWords = Callable[[Sequence[int], Sequence[str]], tuple[NDArray[np.float32], NDArray[np.int32]]]
 """The ``score`` method of a language model."""

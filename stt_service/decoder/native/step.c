@@ -11,7 +11,7 @@
 static const double NEVER = -(double)INFINITY;
 static const double START_BELOW = 0.999; /* kernels.py says why */
 static const double NEGLIGIBLE = 17.0;   /* kernels.py says why */
-static const double FAR_BELOW = 12.0;    /* kernels.py says why */
+static const double FAR_BELOW = 10.0;    /* kernels.py says why */
 
 /* What a prefix outside of the beam must reach to be looked at. */
 typedef struct {

@@ -37,7 +37,7 @@ class UniformModel:
         return np.array(scores, np.float32), np.array(states, np.int32) + 1
 
     def alike(self, states: NDArray[np.int32]) -> NDArray[np.int64]:
-        return states.astype(np.int64)
+        return states.astype(np.int64) % 2
 
     def knows(self, word: str) -> bool:
         return word in ("the", "cat")
@@ -56,6 +56,21 @@ def test_words_are_spelled_with_their_space(grammar: PhraseGrammar, english: Alp
     assert grammar.lexicon.restarts
     spelled = {english.decode(codes) for codes in Walker(grammar.lexicon, 0).sentences()}
     assert {"turn ", "on ", "off ", "the ", "light ", "play ", "jazz "} == spelled
+
+
+def test_states_are_alike_where_open_model_and_place_are(grammar: PhraseGrammar) -> None:
+    """Alone and mixed: what can be continued in the phrases is not the same as what cannot."""
+    for base in (UniformModel(), None):
+        model = grammar.mix(base)
+        ends = []
+        for sentence in ("cat turn on", "the cat turn turn on", "turn on the", "the cat cat cat"):
+            state = model.start()
+            for word in sentence.split():
+                state = int(model.score([state], [word])[1][0])
+            ends.append(state)
+        one, other, further, outside = model.alike(np.array(ends, np.int32)).tolist()
+        assert one == other
+        assert len({one, further, outside}) == 3
 
 
 def test_a_sentence_goes_on_and_another_may_begin(grammar: PhraseGrammar) -> None:
