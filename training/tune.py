@@ -32,7 +32,7 @@ from training.features import SAMPLE_RATE
 from training.prepare import Clip, Corpus
 from training.trials import trials
 
-ALPHAS = (0.5, 0.7, 0.85, 1.0)
+ALPHAS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85)
 BETAS = (-1.0, 0.0, 1.0)
 EQUAL = 0.005
 """Word error rate; on some 250 clips, what differs by less is the same."""

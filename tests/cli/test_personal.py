@@ -30,7 +30,11 @@ COPIES = 16
 """Of each recording, in noise that differs."""
 OTHERS = 4
 """Copies of each that nothing is learned from."""
-SOUND_ALIKE = {"kitchen": "chicken", "timer": "diner", "ten": "tin", "four": "fore", "music": "use"}
+SOUND_ALIKE = {
+    "turn": "torn", "kitchen": "chicken", "light": "late", "set": "sat", "timer": "diner",
+    "ten": "tin", "minutes": "minute", "one": "won", "two": "too", "three": "tree",
+    "four": "fore", "five": "fife", "stop": "top", "music": "use",
+}  # fmt: skip
 """Words said to words that sound like them."""
 NOISE_DB = -3.0
 """By which speech is louder than the noise: with its own scorer the model misses words in it."""
