@@ -9,6 +9,8 @@ also keeps that sum near 1, so that recognising can do without it.
 from __future__ import annotations
 
 import argparse
+import math
+import sys
 import time
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,7 +25,8 @@ from torch.nn import functional
 from stt_service.decoder.network import Network, quantise
 from stt_service.decoder.ngram_counts import BEGIN, MARKS, UNKNOWN
 from stt_service.decoder.ngram_file import read_ngram, write_ngram
-from training.language import BLOCK, DRAWS, HELD_OUT, SEED, home
+from stt_service.errors import ScorerError
+from training.language import BLOCK, DRAWS, HELD_OUT, HOME, SEED, home
 
 CONTEXT = 6
 """Words that are looked back at."""
@@ -55,6 +58,8 @@ TESTED = 20_000
 REPORT_EVERY = 1000
 """Batches."""
 FIRST = len(MARKS)
+MOST_WORDS = 1 << 16
+"""That two bytes tell apart."""
 
 Places = NDArray[np.int64]
 
@@ -246,12 +251,20 @@ def train(
 
 def parse_text(value: str) -> tuple[Path, float]:
     """Read ``FILE=SHARE``."""
-    path, _, share = value.rpartition("=")
-    return Path(path), float(share)
+    name, _, share = value.rpartition("=")
+    try:
+        number = float(share)
+    except ValueError:
+        number = 0.0
+    if not name or not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{value!r} is not FILE=SHARE, such as books.txt=0.85")
+    if not Path(name).is_file():
+        raise argparse.ArgumentTypeError(f"{name}: no such file")
+    return Path(name), number
 
 
-def main() -> None:
-    """Read the command line, train, and write the file anew."""
+def parse_options() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--text", type=parse_text, nargs="+", required=True, metavar="FILE=SHARE",
@@ -259,25 +272,38 @@ def main() -> None:
     )  # fmt: skip
     parser.add_argument("--home", type=float, default=0.06, help="share of our own templates")
     parser.add_argument("--scorer", type=Path, default=Path("models/stt-en-small.ngram"))
-    parser.add_argument("--words", type=int, default=WORDS, help="words to know, at most 65,536")
+    parser.add_argument("--words", type=int, default=WORDS, help="words to know")
     parser.add_argument("--steps", type=int, default=20_000, help=f"batches of {BATCH} words")
-    parser.add_argument(
-        "--share", type=float, default=0.65, help="weight in the mean with the n-grams"
-    )
+    parser.add_argument("--share", type=float, default=0.65, help="weight beside the n-grams")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
+    for name, least, most in (("words", FIRST + 1, MOST_WORDS), ("steps", 1, math.inf),
+                              ("threads", 1, math.inf), ("home", 0, math.inf)):  # fmt: skip
+        if not least <= getattr(options, name) <= most:
+            parser.error(f"--{name} is {least} to {most}")
+    if not 0 < options.share < 1:
+        parser.error("--share lies between 0 and 1")
+    return options
+
+
+def main() -> None:
+    """Read, train, and write the file anew."""
+    options = parse_options()
     torch.set_num_threads(options.threads)
     tables = read_ngram(options.scorer)
     words = tables.words[: options.words]
-    sources: list[tuple[Iterable[str], float]] = [
-        (path.open(encoding="utf-8"), share) for path, share in options.text
+    sources: list[tuple[str, Iterable[str], float]] = [
+        (str(path), path.open(encoding="utf-8"), share) for path, share in options.text
     ]
     if options.home:
         frequent = words[FIRST : len(words) // 2]
-        sources.append((home(DRAWS, SEED, frequent), options.home))
+        sources.append((HOME, home(DRAWS, SEED, frequent), options.home))
     texts, shares, tests = [], [], []
-    for lines, share in sources:
+    for name, lines, share in sources:
         learned, left_out = encode(words, lines)
+        if not len(learned.known(np.arange(len(learned.words)))):
+            sys.exit(f"{name} has no sentence to learn from. It takes more than {BLOCK} lines, "
+                     f"with words of {options.scorer}.")  # fmt: skip
         texts.append(learned)
         tests.append(left_out)
         shares.append(share)
@@ -287,4 +313,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except ScorerError as error:
+        sys.exit(str(error))

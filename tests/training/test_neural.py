@@ -90,3 +90,27 @@ def test_the_command_adds_a_network_to_a_file(tmp_path, words, small, monkeypatc
         assert (after.network.words, after.network.share) == (len(words), float(share))
         assert np.array_equal(after.prob, before.prob)
     assert "20 of 20 batches" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("--text {text}", "is not FILE=SHARE"),
+        ("--text {text}=-1", "is not FILE=SHARE"),
+        ("--text none.txt=1", "none.txt: no such file"),
+        ("--text {text}=1 --share 1", "--share lies between 0 and 1"),
+        ("--text {text}=1 --words 70000", "--words is 4 to 65536"),
+        ("--text {text}=1 --steps 0", "--steps is 1 to"),
+        ("--text {text}=1 --home 0 --scorer {scorer}", "has no sentence to learn from"),
+    ],
+)
+def test_what_cannot_be_learned_from_is_told(arguments, says, tmp_path, monkeypatch, capsys):
+    """By option or file, before anything is trained."""
+    corpus = read_corpus(line.split() for line in LINES)
+    path, text = tmp_path / "own.ngram", tmp_path / "text.txt"
+    write_ngram(path, build(corpus, count_orders(corpus, 3)).tables)
+    text.write_text("\n".join(LINES))
+    monkeypatch.setattr(sys, "argv", ["x", *arguments.format(text=text, scorer=path).split()])
+    with pytest.raises(SystemExit) as ended:
+        neural.main()
+    assert says in f"{ended.value}{capsys.readouterr().err}"
