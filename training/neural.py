@@ -263,6 +263,12 @@ def parse_text(value: str) -> tuple[Path, float]:
     return Path(name), number
 
 
+def lines_of(path: Path) -> Iterator[str]:
+    """Yield the lines of a text, which may be larger than memory."""
+    with path.open(encoding="utf-8") as file:
+        yield from file
+
+
 def parse_options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -293,7 +299,7 @@ def main() -> None:
     tables = read_ngram(options.scorer)
     words = tables.words[: options.words]
     sources: list[tuple[str, Iterable[str], float]] = [
-        (str(path), path.open(encoding="utf-8"), share) for path, share in options.text
+        (str(path), lines_of(path), share) for path, share in options.text
     ]
     if options.home:
         frequent = words[FIRST : len(words) // 2]

@@ -38,7 +38,8 @@ EQUAL = 0.005
 """Word error rate; on some 250 clips, what differs by less is the same."""
 BEAM_WIDTH = 500
 """Hypotheses kept at each frame, at most: of sentences of strangers half a point of errors less
-than with 300, at a fourth more of the search's time; 1000 bring 0.7 points more, or none."""
+than with 300, at a fifth to a third more of the search's time; 1000 bring 0.7 points more, or
+none."""
 SPEECH_LEVEL = -30.0
 """Decibels below full scale to which a quieter utterance is raised. Of the digits of the speaker
 left out, whom a quiet microphone recorded, a third fewer are wrong then (half as many at -24); but

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -63,7 +62,7 @@ class Network:
         """How many words it knows, the marks included."""
         return len(self.codes)
 
-    @cached_property
+    @property
     def context(self) -> int:
         """How many words it looks back."""
         return len(self.inner) // len(self.outer_bias)
@@ -158,7 +157,7 @@ def unpack(told: Mapping[str, Any], rows: Mapping[str, NDArray[Any]]) -> Network
     if not all(np.isfinite(row).all() for row in reals.values()):
         raise ValueError("a network's weight is no number")
     return Network(
-        codes=np.ascontiguousarray(rows["net_codes"]).reshape(words, width),
+        codes=rows["net_codes"].reshape(words, width),
         scale=reals["net_scale"].reshape(words),
         bias=reals["net_bias"].reshape(words),
         inner=reals["net_inner"].reshape(context * width, units),

@@ -34,6 +34,7 @@ class NeuralModel:
     def __init__(self, ngram: NgramModel, network: Network) -> None:
         self._ngram = ngram
         self._network = network
+        self._shares = np.log([network.share, 1 - network.share]).astype(np.float32)
         self._node = np.zeros(ROOM, np.int32)  # the n-gram model's state
         self._context = np.full((ROOM, network.context), BEGIN, np.int32)
         self._expected = np.zeros((ROOM, network.codes.shape[1]), np.float32)
@@ -63,10 +64,8 @@ class NeuralModel:
         if len(known):
             self._work_out(before[known])
             neural = self._network.score(self._expected[before[known]], numbers[known])
-            share = self._network.share
-            scores[known] = np.logaddexp(
-                neural + np.float32(np.log(share)), scores[known] + np.float32(np.log(1 - share))
-            )
+            network_log, ngram_log = self._shares
+            scores[known] = np.logaddexp(neural + network_log, scores[known] + ngram_log)
         return scores, self._states(before, numbers, nodes)
 
     def _work_out(self, states: NDArray[np.int32]) -> None:

@@ -114,17 +114,18 @@ class Decoder:
             alpha = alpha if language else 1.0
             lexicons = self._raised(lexicons, hot.gains())
         model = hot or language
+        as_deepspeech = self.scorer is not None and self.scorer.as_deepspeech
         task = Task(
             labels=self.alphabet.labels,
             space=-1 if self.alphabet.space is None else self.alphabet.space,
             beam_width=beam_width,
             lexicons=lexicons,
             score=model.score if model else None,
-            alike=model.alike if model else None,
+            alike=model.alike if model and not as_deepspeech else None,
             start=model.start() if model else 0,
             alpha=alpha,
             beta=beta,
-            as_deepspeech=self.scorer is not None and self.scorer.as_deepspeech,
+            as_deepspeech=as_deepspeech,
             ceiling=hot.ceiling if hot else 0.0,
         )
         reading = Reading(self.alphabet, self.frame_step, self.calibration, grammar, alternatives)

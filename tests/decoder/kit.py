@@ -149,6 +149,14 @@ def task_for(alphabet: Alphabet = LETTERS, beam_width: int = 8, **more) -> Task:
     return Task(alphabet.labels, alphabet.space, beam_width, **more)
 
 
+def state_after(model, sentence: str) -> int:
+    """The state after the words of a sentence."""
+    state = model.start()
+    for word in sentence.split():
+        state = int(model.score([state], [word])[1][0])
+    return state
+
+
 def chain(model, sentence: str) -> list[float]:
     """The score of each word after those before it."""
     state, scores = model.start(), []

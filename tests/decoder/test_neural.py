@@ -17,7 +17,7 @@ from stt_service.decoder.ngram_build import build
 from stt_service.decoder.ngram_counts import BEGIN, count_orders, read_corpus
 from stt_service.decoder.ngram_file import write_ngram
 from stt_service.decoder.ngram_scorer import open_ngram
-from tests.decoder.kit import PHRASES, chain, draw_network
+from tests.decoder.kit import PHRASES, chain, draw_network, state_after
 from tests.decoder.scorer_files import ENGLISH
 
 KNOWN = 8
@@ -94,12 +94,8 @@ def test_there_is_room_for_any_number_of_states():
 def test_states_are_alike_where_the_ngrams_are():
     """What only the network remembers does not keep hypotheses apart."""
     model = neural()
-    ends = []
-    for sentence in ("turn on the light", "nonsense the light", "turn on", "the light"):
-        state = model.start()
-        for word in sentence.split():
-            state = int(model.score([state], [word])[1][0])
-        ends.append(state)
+    sentences = ("turn on the light", "nonsense the light", "turn on", "the light")
+    ends = [state_after(model, sentence) for sentence in sentences]
     one, other, on, begun = model.alike(np.array(ends, np.int32)).tolist()
     assert len(set(ends)) == 4
     assert one == other
@@ -109,12 +105,8 @@ def test_states_are_alike_where_the_ngrams_are():
 def test_hot_words_keep_apart_what_they_tell_apart():
     """A phrase that has begun is not alike to one that has not, whatever the base says."""
     model = HotWords(neural(), {"light nonsense": 3.0})
-    ends = []
-    for sentence in ("turn on the light", "nonsense the light", "turn on the"):
-        state = model.start()
-        for word in sentence.split():
-            state = int(model.score([state], [word])[1][0])
-        ends.append(state)
+    sentences = ("turn on the light", "nonsense the light", "turn on the")
+    ends = [state_after(model, sentence) for sentence in sentences]
     one, other, third = model.alike(np.array(ends, np.int32)).tolist()
     assert one == other
     assert one != third

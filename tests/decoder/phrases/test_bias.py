@@ -13,6 +13,7 @@ from stt_service.decoder.phrases import PhraseGrammar, build_grammar
 from stt_service.decoder.phrases.bias import ANY, BEGIN, CONTINUE, OTHER_WORD
 from stt_service.decoder.phrases.walk import Walker
 from stt_service.errors import PhrasesError
+from tests.decoder.kit import state_after
 
 PHRASES = "turn on the light\nturn off the light\nplay jazz"
 WORDS = 7
@@ -62,12 +63,8 @@ def test_states_are_alike_where_open_model_and_place_are(grammar: PhraseGrammar)
     """Alone and mixed: what can be continued in the phrases is not the same as what cannot."""
     for base in (UniformModel(), None):
         model = grammar.mix(base)
-        ends = []
-        for sentence in ("cat turn on", "the cat turn turn on", "turn on the", "the cat cat cat"):
-            state = model.start()
-            for word in sentence.split():
-                state = int(model.score([state], [word])[1][0])
-            ends.append(state)
+        sentences = ("cat turn on", "the cat turn turn on", "turn on the", "the cat cat cat")
+        ends = [state_after(model, sentence) for sentence in sentences]
         one, other, further, outside = model.alike(np.array(ends, np.int32)).tolist()
         assert one == other
         assert len({one, further, outside}) == 3
