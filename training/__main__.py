@@ -15,6 +15,7 @@ from stt_service.errors import SttError
 
 DEFAULT_DATA = Path(__file__).resolve().parents[2] / "shared" / "speech"
 """Where recordings are looked for without ``--data`` and ``STT_SPEECH``: beside the repository."""
+BUNDLED_SCORER = Path(__file__).resolve().parents[1] / "models" / "stt-en-small.ngram"
 SPOKEN_HOURS = 10.0
 """Hours of made-up speech: an hour takes a minute of one core."""
 
@@ -117,11 +118,18 @@ def prepare(data: Path, out: Path, jobs: int) -> None:
     type=click.Path(path_type=Path, exists=True),
     help="Start from these weights: a checkpoint or a .float16.npz file.",
 )
+@click.option(
+    "--scorer",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    default=BUNDLED_SCORER,
+    help="Language model to search with if the recipe counts word errors. Default: the bundled.",
+)
 @click.option("--seed", type=int)
 def train(
     out: Path,
     threads: int | None,
     initial: Path | None,
+    scorer: Path,
     recipe: Path | None,
     dense: int | None,
     lstm: int | None,
@@ -133,14 +141,21 @@ def train(
     """
     import torch
 
+    from stt_service.decoder.alphabet import Alphabet
+    from stt_service.decoder.scorer import open_scorer
+    from training.letters import ALPHABET
     from training.prepare import Corpus
     from training.recipe import recipe_of
     from training.train import Trainer
+    from training.words import ALPHA, BETA
 
     if threads:
         torch.set_num_threads(threads)
     chosen = recipe_of(recipe, {"dense": dense, "lstm": lstm}, values)
-    Trainer(Corpus(out / "corpus"), out, chosen.model, chosen.train, initial).run()
+    opened = None
+    if chosen.train.word_errors:
+        opened = open_scorer(scorer, Alphabet(tuple(ALPHABET)), ALPHA, BETA)
+    Trainer(Corpus(out / "corpus"), out, chosen.model, chosen.train, initial, opened).run()
 
 
 @main.command()
@@ -236,12 +251,40 @@ def random_model(target: Path, dense: int, lstm: int, seed: int, core: Path | No
 @out_option
 @click.option("--to", type=click.Path(path_type=Path), required=True, help="Folder to write to.")
 @click.option("--name", default="stt-en-small", show_default=True)
-def pack(out: Path, to: Path, name: str) -> None:
-    """Write OUT/best.pt in half precision, to export from and to train on from."""
-    from training import weights
-    from training.checkpoint import load_model
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path, exists=True),
+    help="A checkpoint or .float16.npz file. Default: OUT/best.pt.",
+)
+@click.option(
+    "--blend",
+    type=click.Path(path_type=Path, exists=True),
+    help="Weights that the training began with: the mean of both forgets less.",
+)
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Weight of --blend in the mean.",
+)
+def pack(
+    out: Path, to: Path, name: str, weights: Path | None, blend: Path | None, share: float
+) -> None:
+    """Write the averaged weights in half precision, to export from and to train on from."""
+    from training.weights import pack as write
+    from training.weights import read_any
+    from training.widen import blended
 
-    path = weights.pack(load_model(out / "best.pt"), to, name)
+    model = read_any(weights or out / "best.pt")
+    if blend:
+        try:
+            model = blended(model, read_any(blend), share)
+        except ValueError as error:
+            raise click.ClickException(
+                f"{blend} is not what this network was trained from: {error}"
+            ) from error
+    path = write(model, to, name)
     click.echo(f"{path}: {path.stat().st_size} bytes")
 
 

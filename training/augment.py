@@ -68,11 +68,11 @@ class AugmentConfig:
     """Probability of another vocal tract at the same tempo."""
     warp_range: tuple[float, float] = (0.88, 1.13)
     """Factors on all frequencies."""
-    time_mask_frames: int = 9
+    time_mask_frames: int = 12
     """Longest run of frames blotted out."""
     frames_per_time_mask: int = 120
     """Frames of an item per blotted run; shorter items keep all frames."""
-    mel_mask: int = 5
+    mel_mask: int = 7
     """Most neighbouring mel channels blotted out, twice."""
 
     def weakened(self, strength: float) -> AugmentConfig:

@@ -38,9 +38,10 @@ def draw(folder: Path) -> None:
             steps, values = series[row["name"]]
             steps.append(int(row["step"]))
             values.append(float(row["value"]))
-    figure, axes = plt.subplots(3, 1, figsize=(9, 12), sharex=True)
+    figure, axes = plt.subplots(4, 1, figsize=(9, 16), sharex=True)
     kinds = (
         ("loss", "CTC loss per letter"),
+        ("word errors", "expected word errors per word, of what the search finds"),
         ("cer", "character error rate"),
         ("closed", "wrong among the set's words"),
     )

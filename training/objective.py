@@ -5,10 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from stt_service.decoder.api import Scorer
 from training.data import Batch
 from training.features import mfcc
 from training.flatstart import even_loss
 from training.prepare import Corpus
+from training.settings import TrainConfig
+from training.words import WordErrors
 
 DIGITAL_SILENCE = -150.0
 """First coefficients below this are frames of zeros: a few of them would set the whole scale."""
@@ -39,15 +42,29 @@ def feature_statistics(corpus: Corpus) -> tuple[Tensor, Tensor]:
     return rows.mean(0), rows.std(0)
 
 
-def losses(logits: Tensor, batch: Batch, blank: int, help_weight: float) -> tuple[Tensor, Tensor]:
-    """Return what to minimise and, for the log, the CTC loss in it.
+class Objective:
+    """What one run minimises: CTC, at first helped by letters spread evenly, later by words."""
 
-    ``help_weight`` is that of the evenly spread letters; 0 leaves them out.
-    """
-    plain = ctc(logits, batch, blank)
-    if help_weight <= 0:
-        return plain, plain
-    even = even_loss(
-        logits, batch.features, batch.lengths, batch.targets, batch.target_lengths, blank
-    )
-    return plain + help_weight * even, plain
+    def __init__(self, config: TrainConfig, blank: int, scorer: Scorer | None = None) -> None:
+        """``scorer`` is what words are searched with; it must be there for word errors to count."""
+        if config.word_errors and scorer is None:
+            raise ValueError("word errors are counted with a scorer")
+        self._config = config
+        self._blank = blank
+        self._words = WordErrors(scorer) if scorer and config.word_errors else None
+
+    def __call__(self, logits: Tensor, batch: Batch, step: int) -> tuple[Tensor, dict[str, float]]:
+        """Return what to minimise at a step, and the parts of it that are logged, by name."""
+        plain = ctc(logits, batch, self._blank)
+        logged = {"loss": float(plain.detach())}
+        if step < self._config.flat_start:
+            even = even_loss(
+                logits, batch.features, batch.lengths, batch.targets, batch.target_lengths,
+                self._blank,
+            )  # fmt: skip
+            return plain + (1 - step / self._config.flat_start) * even, logged
+        if self._words is None:
+            return plain, logged
+        words, logged["word errors"] = self._words(logits, batch)
+        share = self._config.word_errors
+        return (1 - share) * plain + share * words, logged

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,9 @@ class TrainConfig:
     the processor or GPU has units for it; without them it takes thirty times as long."""
     flat_start: int = 500
     """First steps, in which evenly spread letters help CTC with a weight falling from 1 to 0."""
+    word_errors: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of expected word errors in what is minimised, 0 to 1; the rest is CTC. Only for a
+    network that spells already."""
     ramp: int = 20
     """Epochs over which augmentation grows to full strength: CTC has to find letters first."""
     augment: bool = True

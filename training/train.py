@@ -12,6 +12,8 @@ import logging
 import math
 import signal
 import time
+from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +23,14 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from torch import nn
 
+from stt_service.decoder.api import Scorer
 from training import curves
 from training.augment import AugmentConfig
 from training.checkpoint import Average, Progress, load, save
 from training.data import Batch, EpochData, loader
 from training.evaluate import SetScore, evaluate, summary
 from training.model import DeepSpeech, ModelConfig
-from training.objective import feature_statistics, losses
+from training.objective import Objective, feature_statistics
 from training.optimizer import Optimizer
 from training.prepare import Corpus
 from training.ranks import Ranks
@@ -56,6 +59,7 @@ class Trainer:
         model: ModelConfig,
         config: TrainConfig,
         initial: Path | None = None,
+        scorer: Scorer | None = None,
     ) -> None:
         self.corpus, self.out, self.config = corpus, out, config
         self.ranks = Ranks()
@@ -80,7 +84,8 @@ class Trainer:
         if state:
             self._restore(state)
         self.parallel = self.ranks.share(self.model)
-        self._loss_sum, self._loss_count = 0.0, 0
+        self.objective = Objective(config, self.model.config.blank, scorer)
+        self._logged: dict[str, list[float]] = defaultdict(list)
         self._stop = False
 
     def _ask_to_stop(self, number: int, _frame: object) -> None:
@@ -129,14 +134,13 @@ class Trainer:
             payload["batches"] = self._corpus_size()
         save(self.out / name, payload)
 
-    def step(self, batch: Batch) -> float:
-        """Update the weights once and return the loss per letter."""
+    def step(self, batch: Batch) -> dict[str, float]:
+        """Update the weights once; return the loss per letter, and what else there is to log."""
         batch = Batch(*(getattr(batch, f.name).to(self.device) for f in dataclasses.fields(Batch)))
         self.parallel.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             logits = self.parallel(batch.features, batch.lengths)
-        help_weight = 1.0 - self.progress.step / max(1, self.config.flat_start)
-        loss, plain = losses(logits, batch, self.model.config.blank, help_weight)
+        loss, logged = self.objective(logits, batch, self.progress.step)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_norm)
@@ -144,7 +148,7 @@ class Trainer:
             self.optimizer.step(rate_at(self.config, self.progress.step, self.progress.seconds))
             self.average.update(self.model)
         self.progress.step += 1
-        return float(plain.detach())
+        return logged
 
     def validate(self) -> list[SetScore]:
         """Score the averaged weights on the held-out speakers; keep them if they are the best.
@@ -255,22 +259,21 @@ class Trainer:
     def _caption(self) -> str:
         return f"epoch {self.progress.epoch} step {self.progress.step}"
 
-    def _count(self, loss: float) -> None:
-        if math.isfinite(loss):
-            self._loss_sum += loss
-            self._loss_count += 1
-        if self._loss_count >= LOG_STEPS:
+    def _count(self, logged: Mapping[str, float]) -> None:
+        for name, value in logged.items():
+            if math.isfinite(value):
+                self._logged[name].append(value)
+        if len(self._logged["loss"]) >= LOG_STEPS:
             self._flush()
 
     def _flush(self) -> None:
-        if not self._loss_count or self.ranks.rank:
+        if not self._logged["loss"] or self.ranks.rank:
             return
-        mean = self._loss_sum / self._loss_count
-        self._loss_sum, self._loss_count = 0.0, 0
-        self._record(
-            {"loss": mean, "rate": rate_at(self.config, self.progress.step, self.progress.seconds)}
-        )
+        means = {name: math.fsum(values) / len(values) for name, values in self._logged.items()}
+        self._logged.clear()
+        rate = rate_at(self.config, self.progress.step, self.progress.seconds)
+        self._record(means | {"rate": rate})
         logger.info(
-            "step %d epoch %d hours %.3f loss %.4f", self.progress.step, self.progress.epoch,
-            self.progress.seconds / 3600, mean,
+            "step %d epoch %d hours %.3f %s", self.progress.step, self.progress.epoch,
+            self.progress.seconds / 3600, " ".join(f"{k} {v:.4f}" for k, v in means.items()),
         )  # fmt: skip

@@ -40,6 +40,7 @@ def test_the_command_line_goes_before_the_recipe(tmp_path: Path) -> None:
         ("[train]\nhuors = 1\n", r"recipe\.toml: unknown key huors; did you mean hours\?"),
         ("[trian]\nhours = 1\n", r"unknown key trian; did you mean train\?"),
         ("[train]\nhours = 'long'\n", r"recipe\.toml: train\.hours: .*number"),
+        ("[train]\nword_errors = 1.5\n", r"recipe\.toml: train\.word_errors: .*less than"),
         ("[model]\ndense = 0\n", r"model\.dense must be 1 to 8192 units"),
         ("[model]\nlstm = true\n", r"model\.lstm must be"),
         ("model = 3\n", r"model is a section"),

@@ -55,7 +55,7 @@ def stop_after(trainer: Trainer, steps: int) -> None:
     """Ask the trainer to stop after some steps, as SIGTERM would."""
     original = trainer.step
 
-    def step(batch: object) -> float:
+    def step(batch: object) -> dict[str, float]:
         if trainer.progress.step + 1 == steps:
             trainer._ask_to_stop(15, None)
         return original(batch)
