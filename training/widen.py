@@ -1,7 +1,8 @@
 """A trained network in, a wider one out that computes the same: training goes on from there.
 
 The new units' own weights are random and nothing listens to them yet: every weight that leads out
-of one is zero, and grows as training finds use for it.
+of one is zero, and grows as training finds use for it. What training has then forgotten, the mean
+of both networks still knows.
 """
 
 from __future__ import annotations
@@ -35,11 +36,28 @@ def widened(model: DeepSpeech, config: ModelConfig, dropout: float = 0.0) -> Dee
         if new != old and not (field.name in WIDTHS and new > old):
             raise ValueError(f"{field.name} cannot go from {old} to {new} with the same weights")
     result = DeepSpeech(config, dropout)
-    state = result.state_dict()
-    for name, old in model.state_dict().items():
-        state[name] = _placed(name, old, state[name])
+    own = result.state_dict()
+    state = {name: _placed(name, old, own[name]) for name, old in model.state_dict().items()}
     result.load_state_dict(state)
     return result
+
+
+def blended(model: DeepSpeech, origin: DeepSpeech, share: float) -> DeepSpeech:
+    """Return the mean of a network's weights and of those its training began with.
+
+    ``share``, 0 to 1, is the weight of ``origin``, which may be narrower: units that it lacks keep
+    what they listen to, and are heard less. Only where one was trained from the other is a mean of
+    weights a network at all. Raises :exc:`ValueError` where ``origin`` is wider, or of other labels
+    or features.
+    """
+    result = widened(origin, model.config)
+    state = model.state_dict()
+    for name, old in origin.state_dict().items():
+        if state[name].is_floating_point():
+            before = _placed(name, old, state[name])
+            state[name] = (1 - share) * state[name] + share * before
+    result.load_state_dict(state)
+    return result.eval()
 
 
 def _placed(name: str, old: Tensor, new: Tensor) -> Tensor:
