@@ -22,7 +22,7 @@ def test_the_bundled_model_does_what_its_graph_says() -> None:
     found = work(BUNDLED)
     assert found.runs == pytest.approx(3.125)
     assert 0.9 * BUNDLED.stat().st_size < found.size < BUNDLED.stat().st_size
-    layer_1 = 19 * 26 * 640  # weights, of four bytes
+    layer_1 = 19 * 26 * 768  # weights, of four bytes
     assert found.macs == pytest.approx(50 * (found.size - 3 * layer_1))
     assert found.touched > found.runs * found.size
 
