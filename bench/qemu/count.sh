@@ -3,7 +3,7 @@
 #
 #   bench/qemu/count.sh RECORDING.wav [MODEL [SCORER]]        default: the bundled ones
 #
-# RECORDING: speech of at least 12 s, mono, 16 bits, 16 kHz. BEAM (default 300, the bundled model's)
+# RECORDING: speech of at least 12 s, mono, 16 bits, 16 kHz. BEAM (default 500, the bundled model's)
 # and CPUS can be set. Needs qemu-user 7.2 (the static one takes no plugins), gcc,
 # gcc-aarch64-linux-gnu with libc6-dev-arm64-cross, and 500 MB in CACHE for an arm64 Debian's Python,
 # which it fetches as packages and unpacks without installing them. It takes some minutes of one
@@ -16,7 +16,7 @@ MODEL=${2:-$HERE/models/stt-en-small.tflite}
 if [ $# -gt 1 ]; then SCORER=${3:-}; else SCORER=$HERE/models/stt-en-small.ngram; fi
 PYTHON=${PYTHON:-python3}
 QEMU=${QEMU:-qemu-aarch64}
-BEAM=${BEAM:-300}
+BEAM=${BEAM:-500}
 CPUS=${CPUS:-cortex-a72 cortex-a76}
 ROOT=$CACHE/count
 for tool in gcc aarch64-linux-gnu-gcc dpkg-deb "$QEMU" "$PYTHON"; do
