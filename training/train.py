@@ -263,14 +263,14 @@ class Trainer:
         for name, value in logged.items():
             if math.isfinite(value):
                 self._logged[name].append(value)
-        if len(self._logged["loss"]) >= LOG_STEPS:
+        if max(map(len, self._logged.values()), default=0) >= LOG_STEPS:
             self._flush()
 
     def _flush(self) -> None:
-        if not self._logged["loss"] or self.ranks.rank:
-            return
         means = {name: math.fsum(values) / len(values) for name, values in self._logged.items()}
         self._logged.clear()
+        if not means or self.ranks.rank:
+            return
         rate = rate_at(self.config, self.progress.step, self.progress.seconds)
         self._record(means | {"rate": rate})
         logger.info(

@@ -25,7 +25,7 @@ from training.letters import ALPHABET
 
 SPACE = ALPHABET.index(" ")
 ALPHA, BETA = 0.75, -1.0
-"""Weights of the language model: those the bundled one is used with."""
+"""Weights of the language model: about those that the bundled one is used with."""
 BEAM_WIDTH = 64
 """Hypotheses kept at each frame: what is confused is found by a narrow search, too."""
 HYPOTHESES = 6
