@@ -15,7 +15,6 @@ from stt_service.errors import SttError
 
 DEFAULT_DATA = Path(__file__).resolve().parents[2] / "shared" / "speech"
 """Where recordings are looked for without ``--data`` and ``STT_SPEECH``: beside the repository."""
-BUNDLED_SCORER = Path(__file__).resolve().parents[1] / "models" / "stt-en-small.ngram"
 SPOKEN_HOURS = 10.0
 """Hours of made-up speech: an hour takes a minute of one core."""
 
@@ -38,6 +37,11 @@ recipe_option = click.option(
     "--recipe",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="TOML file with the network's widths and the training's settings.",
+)
+weights_option = click.option(
+    "--weights",
+    type=click.Path(path_type=Path, exists=True),
+    help="A checkpoint or .float16.npz file. Default: OUT/best.pt.",
 )
 
 
@@ -121,7 +125,6 @@ def prepare(data: Path, out: Path, jobs: int) -> None:
 @click.option(
     "--scorer",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    default=BUNDLED_SCORER,
     help="Language model to search with if the recipe counts word errors. Default: the bundled.",
 )
 @click.option("--seed", type=int)
@@ -129,7 +132,7 @@ def train(
     out: Path,
     threads: int | None,
     initial: Path | None,
-    scorer: Path,
+    scorer: Path | None,
     recipe: Path | None,
     dense: int | None,
     lstm: int | None,
@@ -145,6 +148,7 @@ def train(
     from stt_service.decoder.scorer import open_scorer
     from training.letters import ALPHABET
     from training.prepare import Corpus
+    from training.publish import SCORER
     from training.recipe import recipe_of
     from training.train import Trainer
     from training.words import ALPHA, BETA
@@ -154,7 +158,7 @@ def train(
     chosen = recipe_of(recipe, {"dense": dense, "lstm": lstm}, values)
     opened = None
     if chosen.train.word_errors:
-        opened = open_scorer(scorer, Alphabet(tuple(ALPHABET)), ALPHA, BETA)
+        opened = open_scorer(scorer or SCORER, Alphabet(tuple(ALPHABET)), ALPHA, BETA)
     Trainer(Corpus(out / "corpus"), out, chosen.model, chosen.train, initial, opened).run()
 
 
@@ -175,11 +179,7 @@ def evaluate(
 @main.command()
 @out_option
 @click.option("--to", type=click.Path(path_type=Path), help="Default: OUT/model.tflite.")
-@click.option(
-    "--weights",
-    type=click.Path(path_type=Path, exists=True),
-    help="A checkpoint or .float16.npz file. Default: OUT/best.pt.",
-)
+@weights_option
 @click.option("--float", "as_float", is_flag=True, help="Leave the weights in float32.")
 @click.option(
     "--as-trained",
@@ -251,11 +251,7 @@ def random_model(target: Path, dense: int, lstm: int, seed: int, core: Path | No
 @out_option
 @click.option("--to", type=click.Path(path_type=Path), required=True, help="Folder to write to.")
 @click.option("--name", default="stt-en-small", show_default=True)
-@click.option(
-    "--weights",
-    type=click.Path(path_type=Path, exists=True),
-    help="A checkpoint or .float16.npz file. Default: OUT/best.pt.",
-)
+@weights_option
 @click.option(
     "--blend",
     type=click.Path(path_type=Path, exists=True),

@@ -33,6 +33,9 @@ class Forest:
         """Return one field of all rows, to read and to write."""
         return self._rows[field]
 
+    def __len__(self) -> int:
+        return self._size
+
     def add(self, parent: Ids, depth: Ids) -> Ids:
         """Append zeroed rows below ``parent``, shape (n,), and return their ids, shape (n,)."""
         end = self._size + len(parent)
@@ -50,8 +53,8 @@ class Forest:
         """Whether it is time to sweep."""
         return self._size > self._sweep_at
 
-    def sweep(self, used: Ids) -> Ids:
-        """Keep the rows in ``used`` and what is above them; return old id to new id."""
+    def held(self, used: Ids) -> NDArray[np.bool_]:
+        """Say of each row whether it is in ``used`` or above one that is, shape (rows,)."""
         keep = np.zeros(self._size, np.bool_)
         climbing = np.unique(used)
         while len(climbing):
@@ -59,6 +62,11 @@ class Forest:
             climbing = np.unique(self._rows["parent"][climbing])
             climbing = climbing[climbing != NONE]
             climbing = climbing[~keep[climbing]]
+        return keep
+
+    def sweep(self, used: Ids) -> Ids:
+        """Keep the rows in ``used`` and what is above them; return old id to new id."""
+        keep = self.held(used)
         renumbered = np.where(keep, np.cumsum(keep) - 1, NONE)
         rows = self._rows[: self._size][keep]
         rows["parent"] = np.where(rows["parent"] == NONE, NONE, renumbered[rows["parent"]])

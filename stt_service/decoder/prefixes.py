@@ -83,6 +83,7 @@ class Prefixes:
         there[inside] = self._keys[at[inside]] == key[inside]
         found = np.zeros(len(key), np.int64)
         found[there] = self._key_nodes[at[there]]
+        self._forget(found[there])
         above = parent[~there]
         made = nodes.add(above, nodes["depth"][above] + 1)
         found[~there] = made
@@ -102,6 +103,17 @@ class Prefixes:
         self._keys = np.insert(self._keys, at[~there][order], key[~there][order])
         self._key_nodes = np.insert(self._key_nodes, at[~there][order], made[order])
         return found
+
+    def _forget(self, node: Ids) -> None:
+        """Drop the language model's answers at nodes that neither are in the beam nor above it.
+
+        A sweep would have dropped the nodes: when it is due must not show in what is known.
+        """
+        nodes = self._nodes
+        back = node[nodes["slot"][node] == NONE]
+        if len(back):
+            held = nodes.held(np.flatnonzero(nodes["slot"][: len(nodes)] != NONE))
+            nodes["word_score"][back[~held[back]]] = np.nan
 
     @property
     def crowded(self) -> bool:

@@ -7,7 +7,7 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stt_service.decoder.alphabet import Alphabet
@@ -156,6 +156,8 @@ def equal(one: list[Hypothesis], other: list[Hypothesis]) -> None:
     sharpness=st.floats(0.5, 8),
     settle=st.integers(0, 40),
 )
+# A prefix drops out and comes back.
+@example(setup="bias", seed=16, beam_width=16, chunks=[19], sharpness=7.0, settle=0)
 @settings(max_examples=150, deadline=None)
 def test_kernels_answer_alike(setup, seed, beam_width, chunks, sharpness, settle):
     """C and NumPy: the same hypotheses, times and scores, at every stage of an utterance."""
@@ -175,8 +177,7 @@ def test_kernels_answer_alike(setup, seed, beam_width, chunks, sharpness, settle
         mine, others = (search.settle(done - settle) for search in pair)
         assert mine[:2] == others[:2]
         assert mine[2] == pytest.approx(others[2], abs=1e-6)
-        # A prefix that comes back before NumPy has swept it away still knows its answers there.
-        assert pair[1].states() <= pair[0].states()
+        assert pair[0].states() == pair[1].states()
 
 
 @KERNELS
