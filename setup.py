@@ -36,6 +36,8 @@ EXTRAS = {
         "wordfreq>=3.1",
         "pyroomacoustics>=0.8",
     ],
+    # More made-up voices to train on; the network's file is fetched by hand.
+    "kokoro": ["kokoro-onnx>=0.6"],
 }
 EXTRAS["all"] = sorted(
     {need for extra in ("mic", "scorer", "web", "bridges", "encryption") for need in EXTRAS[extra]}

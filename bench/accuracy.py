@@ -136,7 +136,8 @@ def run(
     }
     if made_up:
         parts["household_commands"] = partial(_household, made_up / "test" / "household_commands")
-        parts["synthetic_left_out"] = partial(_open, made_up / "test" / "synthetic_left_out")
+        for folder in sorted((made_up / "test").glob("synthetic_*")):
+            parts[folder.name] = partial(_open, folder)
     with open_engine(rivals.bundled()) as engine:
         for name, part in parts.items():
             if not only or name.startswith(only):

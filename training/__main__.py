@@ -18,6 +18,11 @@ DEFAULT_DATA = Path(__file__).resolve().parents[2] / "shared" / "speech"
 SPOKEN_HOURS = 10.0
 """Hours of made-up speech: an hour takes a minute of one core."""
 
+kokoro_option = click.option(
+    "--kokoro",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folder with kokoro-v1.0.onnx and voices-v1.0.bin: those voices too.",
+)
 data_option = click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
@@ -74,8 +79,11 @@ def main(verbose: bool) -> None:
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="Sentences to mix in, one a line.",
 )
+@kokoro_option
 @click.option("--seed", default=1, show_default=True)
-def synthesise(out: Path, jobs: int, spoken_hours: float, text: Path | None, seed: int) -> None:
+def synthesise(
+    out: Path, jobs: int, spoken_hours: float, text: Path | None, kokoro: Path | None, seed: int
+) -> None:
     """Speak made-up sentences into sets in OUT/synthetic, and tests into OUT/left_out.
 
     With espeak-ng, flite and festival, as far as they are installed. Run again with more hours,
@@ -84,7 +92,7 @@ def synthesise(out: Path, jobs: int, spoken_hours: float, text: Path | None, see
     from training import noises, rooms
     from training.synthesis import build
 
-    written = build.synthesise(out, spoken_hours, text=text, seed=seed, jobs=jobs)
+    written = build.synthesise(out, spoken_hours, text=text, kokoro=kokoro, seed=seed, jobs=jobs)
     for folder, hours in written.items():
         click.echo(f"{hours:6.2f} h in {out / folder}")
     for folder in (rooms.write_set(out / "synthetic"), noises.write_set(out / "synthetic")):

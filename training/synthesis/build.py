@@ -22,9 +22,10 @@ from rich.progress import Progress
 
 from training.features import SAMPLE_RATE
 from training.synthesis.engines import Request, speak
+from training.synthesis.kokoro import check
 from training.synthesis.sound import finish, plausible
 from training.synthesis.texts import Line, Texts, read_sentences
-from training.synthesis.voices import personas, shares
+from training.synthesis.voices import KOKORO_VOICES, VOICES, Voice, personas, shares
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +55,8 @@ class Recipe:
     use: str = "train"
     """Which texts it draws from: ``train``, ``dev`` or ``test``. The voices left out speak the
     latter two."""
+    voices: tuple[Voice, ...] = VOICES
+    """Who may speak."""
 
     def shards(self, hours: float, size: int) -> int:
         """Return how many shards of ``size`` clips make up its part of ``hours``."""
@@ -76,6 +79,23 @@ RECIPES = (
     Recipe("left_out/test/household_commands", ("household",), clips=300, use="test"),
 )  # fmt: skip
 
+KOKORO_RECIPES = (
+    Recipe(
+        "synthetic/synthetic_kokoro",
+        ("sentences",) * 4 + ("commands",) * 2 + ("joined", "words", "spelling"),
+        share=0.3, seconds=3.8, voices=KOKORO_VOICES,
+    ),
+    Recipe(
+        "synthetic/synthetic_kokoro_left_out", ("sentences", "commands", "household"), clips=100,
+        use="dev", voices=KOKORO_VOICES,
+    ),
+    Recipe(
+        "left_out/test/synthetic_kokoro_left_out", ("sentences", "commands"), clips=200,
+        use="test", voices=KOKORO_VOICES,
+    ),
+)  # fmt: skip
+"""Beside the others, where Kokoro's files are there."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -93,6 +113,8 @@ class Task:
     """The run's seed."""
     text: Path | None
     """File of sentences."""
+    kokoro: Path | None = None
+    """Folder of Kokoro's files."""
 
     @property
     def folder(self) -> Path:
@@ -113,7 +135,7 @@ def _texts(path: Path | None, seed: int) -> Texts:
 def plan(task: Task) -> list[tuple[Line, Request]]:
     """Return what is said in a shard, and who says it how."""
     recipe = task.recipe
-    people = personas(left_out=recipe.use != "train")
+    people = personas(left_out=recipe.use != "train", voices=recipe.voices)
     weights = shares(people)
     texts = _texts(task.text, task.seed)
     result = []
@@ -132,7 +154,7 @@ def write_shard(task: Task) -> float:
     task.folder.mkdir(parents=True, exist_ok=True)
     rows = []
     total = 0.0
-    sounds = speak([request for _, request in planned])
+    sounds = speak([request for _, request in planned], task.kokoro)
     for number, ((line, request), sound) in enumerate(zip(planned, sounds, strict=True)):
         audio = finish(*sound, request.persona.tract) if sound else None
         seconds = 0.0 if audio is None else len(audio) / SAMPLE_RATE
@@ -168,7 +190,13 @@ def write_manifest(folder: Path) -> float:
 
 
 def tasks(
-    out: Path, hours: float, text: Path | None, seed: int, recipes: Sequence[Recipe], size: int
+    out: Path,
+    hours: float,
+    text: Path | None,
+    seed: int,
+    recipes: Sequence[Recipe],
+    size: int,
+    kokoro: Path | None = None,
 ) -> list[Task]:
     """Return all shards, in an order in which a stopped run leaves something of each set."""
     ranked: list[tuple[float, Task]] = []
@@ -177,7 +205,7 @@ def tasks(
         for number in range(count):
             # The small sets first, the large ones side by side.
             rank = -1.0 if recipe.clips else number / count
-            ranked.append((rank, Task(out, recipe, number, size, seed, text)))
+            ranked.append((rank, Task(out, recipe, number, size, seed, text, kokoro)))
     return [task for _, task in sorted(ranked, key=lambda pair: pair[0])]
 
 
@@ -194,6 +222,7 @@ def synthesise(
     hours: float,
     *,
     text: Path | None = None,
+    kokoro: Path | None = None,
     seed: int = 1,
     jobs: int = 1,
     recipes: Sequence[Recipe] = RECIPES,
@@ -201,9 +230,13 @@ def synthesise(
 ) -> dict[str, float]:
     """Write all sets below ``out`` and return their hours by folder.
 
+    With ``kokoro``, the folder of its files, those of its voices too.
     Raises :exc:`~stt_service.errors.SttError` when no voice is installed.
     """
-    every = tasks(out, hours, text, seed, recipes, shard)
+    if kokoro:
+        check(kokoro)
+        recipes = (*recipes, *KOKORO_RECIPES)
+    every = tasks(out, hours, text, seed, recipes, shard, kokoro)
     waiting = [task for task in every if not task.index.exists()]
     console = Console(stderr=True)
     try:

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from training.synthesis import kokoro
 from training.synthesis.voices import Persona
 
 logger = logging.getLogger(__name__)
@@ -148,11 +149,17 @@ _ENGINES: dict[str, Callable[[Sequence[Pair]], None]] = {
 }
 
 
-def speak(requests: Sequence[Request]) -> list[Sound | None]:
-    """Return the sound and the rate of each request; None where its program failed."""
+def speak(requests: Sequence[Request], kokoro_folder: Path | None = None) -> list[Sound | None]:
+    """Return the sound and the rate of each request; None where its program failed.
+
+    ``kokoro_folder`` holds Kokoro's files, for personas of its voices.
+    """
+    engines = dict(_ENGINES)
+    if kokoro_folder:
+        engines["kokoro"] = partial(kokoro.say, kokoro_folder)
     with tempfile.TemporaryDirectory(prefix="voices-") as folder:
         pairs = [(request, Path(folder) / f"{i}.wav") for i, request in enumerate(requests)]
-        for engine, say in _ENGINES.items():
+        for engine, say in engines.items():
             own = [pair for pair in pairs if pair[0].persona.voice.engine == engine]
             if own:
                 say(own)

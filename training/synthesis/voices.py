@@ -1,14 +1,16 @@
-"""Who speaks: the free English voices that Debian has, and the personas made of them.
+"""Who speaks: the free English voices that Debian has, Kokoro's, and the personas made of them.
 
 A *persona* is a voice with a vocal tract length and a pitch of its own; it is the speaker of a
 manifest. All voices may be used for any purpose: espeak-ng's are formant rules (GPL 3, which does
 not reach what a program says), flite's and festival's were built by CMU and others from recordings
-under BSD-like terms (``/usr/share/doc/PACKAGE/copyright``). MBROLA's are left out: no commercial
-use. A voice whose program or package is missing is left out too.
+under BSD-like terms (``/usr/share/doc/PACKAGE/copyright``), Kokoro's are under the Apache License.
+MBROLA's are left out: no commercial use. A voice whose program or package is missing is left out
+too.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import random
 import re
 import shutil
@@ -27,7 +29,7 @@ class Voice:
     """One synthetic voice."""
 
     engine: str
-    """``espeak-ng``, ``flite`` or ``festival``."""
+    """``espeak-ng``, ``flite``, ``festival`` or ``kokoro``."""
     name: str
     """The engine's name for it."""
     share: float
@@ -40,6 +42,8 @@ class Voice:
     @property
     def installed(self) -> bool:
         """Whether it can speak here."""
+        if self.engine == "kokoro":
+            return importlib.util.find_spec("kokoro_onnx") is not None
         if self.engine == "festival":
             found = any(FESTIVAL_VOICES.glob(f"*/{self.name}"))
             return found and shutil.which("festival") is not None
@@ -106,6 +110,40 @@ VOICES: tuple[Voice, ...] = (
     Voice("festival", "ked_diphone", 0.03, 1, left_out=True),
     *_espeak(),
 )
+
+_AMERICAN = (
+    "af_alloy", "af_aoede", "af_bella", "af_heart", "af_jessica", "af_kore", "af_nicole", "af_nova",
+    "af_river", "af_sarah", "af_sky", "am_adam", "am_echo", "am_eric", "am_fenrir", "am_liam",
+    "am_michael", "am_onyx", "am_puck", "am_santa",
+)  # fmt: skip
+_BRITISH = (
+    "bf_alice", "bf_emma", "bf_isabella", "bf_lily", "bm_daniel", "bm_fable", "bm_george",
+    "bm_lewis",
+)  # fmt: skip
+_FOREIGN = (
+    "ef_dora", "em_alex", "ff_siwis", "hf_alpha", "hf_beta", "hm_omega", "hm_psi", "if_sara",
+    "im_nicola", "jf_alpha", "jf_gongitsune", "jf_nezumi", "jf_tebukuro", "jm_kumo", "pf_dora",
+    "pm_alex", "zf_xiaobei", "zf_xiaoni", "zf_xiaoxiao", "zf_xiaoyi", "zm_yunjian", "zm_yunxi",
+    "zm_yunxia", "zm_yunyang",
+)  # fmt: skip
+"""Kokoro's voices of other languages: they read English with an accent."""
+_LEFT_OUT_KOKORO = ("af_sarah", "am_michael", "bf_isabella", "bm_lewis")
+_BLENDS = 60
+
+
+def _kokoro() -> list[Voice]:
+    names = [name for name in (*_AMERICAN, *_BRITISH) if name not in _LEFT_OUT_KOKORO]
+    voices = [Voice("kokoro", name, 0.02, 4) for name in names]
+    voices += [Voice("kokoro", name, 0.008, 2) for name in _FOREIGN]
+    dice = random.Random(12)
+    pairs = dice.sample([(a, b) for a in names for b in names if a < b], _BLENDS)
+    voices += [Voice("kokoro", f"{a}+{b}", 0.005, 2) for a, b in pairs]
+    voices += [Voice("kokoro", name, 0.02, 1, left_out=True) for name in _LEFT_OUT_KOKORO]
+    return voices
+
+
+KOKORO_VOICES: tuple[Voice, ...] = tuple(_kokoro())
+"""Kokoro's voices, and means of two of them."""
 
 TRACT = (0.86, 1.2)
 """Range of vocal tract factors; a man's formants times 1.2 are a woman's."""
