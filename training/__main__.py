@@ -5,49 +5,16 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from pathlib import Path
 
 import click
 
 from stt_service.errors import SttError
+from training.options import data_option, jobs_option, out_option, recipe_option, weights_option
 
-DEFAULT_DATA = Path(__file__).resolve().parents[2] / "shared" / "speech"
-"""Where recordings are looked for without ``--data`` and ``STT_SPEECH``: beside the repository."""
 SPOKEN_HOURS = 10.0
 """Hours of made-up speech: an hour takes a minute of one core."""
-
-kokoro_option = click.option(
-    "--kokoro",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Folder with kokoro-v1.0.onnx and voices-v1.0.bin: those voices too.",
-)
-data_option = click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    default=lambda: os.environ.get("STT_SPEECH", str(DEFAULT_DATA)),
-    help="Folder with train/SET/manifest.csv. Default: $STT_SPEECH, else ../shared/speech.",
-)
-out_option = click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Run folder: corpus/, synthetic/, last.pt, best.pt, curves.png.",
-)
-jobs_option = click.option(
-    "--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Decoding processes."
-)
-recipe_option = click.option(
-    "--recipe",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="TOML file with the network's widths and the training's settings.",
-)
-weights_option = click.option(
-    "--weights",
-    type=click.Path(path_type=Path, exists=True),
-    help="A checkpoint or .float16.npz file. Default: OUT/best.pt.",
-)
 
 
 class Steps(click.Group):
@@ -72,22 +39,31 @@ def main(verbose: bool) -> None:
 @out_option
 @jobs_option
 @click.option(
-    "--spoken-hours", type=click.FloatRange(0, 1000), default=SPOKEN_HOURS, show_default=True
+    "--spoken-hours",
+    type=click.FloatRange(0, 1000),
+    default=SPOKEN_HOURS,
+    show_default=True,
+    help="Hours of made-up speech.",
 )
 @click.option(
     "--text",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="Sentences to mix in, one a line.",
 )
-@kokoro_option
+@click.option(
+    "--kokoro",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folder with kokoro-v1.0.onnx and voices-v1.0.bin: those voices too.",
+)
 @click.option("--seed", default=1, show_default=True)
 def synthesise(
     out: Path, jobs: int, spoken_hours: float, text: Path | None, kokoro: Path | None, seed: int
 ) -> None:
     """Speak made-up sentences into sets in OUT/synthetic, and tests into OUT/left_out.
 
-    With espeak-ng, flite and festival, as far as they are installed. Run again with more hours,
-    it adds to what is there. Rooms and noise, made as well, lie beside them.
+    With espeak-ng, flite and festival, as far as they are installed, and Kokoro where its files
+    are given. Run again with more hours, it adds to what is there. Rooms and noise, made as well,
+    lie beside them.
     """
     from training import noises, rooms
     from training.synthesis import build
