@@ -22,7 +22,11 @@ out_option = click.option(
     help="Run folder: corpus/, synthetic/, last.pt, best.pt, curves.png.",
 )
 jobs_option = click.option(
-    "--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes side by side."
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes side by side.",
 )
 recipe_option = click.option(
     "--recipe",
