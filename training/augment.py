@@ -76,14 +76,15 @@ class AugmentConfig:
     """Most neighbouring mel channels blotted out, twice."""
 
     def weakened(self, strength: float) -> AugmentConfig:
-        """Return a gentler version: probabilities and masks times ``strength`` (0..1)."""
+        """Return a gentler version: noise, rooms, clipping and masks times ``strength`` (0..1).
+
+        Other tempos and vocal tracts stay: they make other speakers, and hardly harder ones.
+        """
         return replace(
             self,
-            speed=self.speed * strength,
             colour=self.colour * strength,
             noise=self.noise * strength,
             clipping=self.clipping * strength,
-            warp=self.warp * strength,
             time_mask_frames=round(self.time_mask_frames * strength),
             mel_mask=round(self.mel_mask * strength),
         )

@@ -59,10 +59,10 @@ class TrainConfig:
     word_errors: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of expected word errors in what is minimised, 0 to 1; the rest is CTC. Only for a
     network that spells already."""
+    strength: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """How often and how much noise, rooms and gaps change the recordings, 0 to 1."""
     ramp: int = 20
-    """Epochs over which augmentation grows to full strength: CTC has to find letters first."""
-    augment: bool = True
-    """Change the recordings at random."""
+    """Epochs over which they grow to that strength: CTC has to find letters first."""
 
 
 def rate_at(config: TrainConfig, step: int, seconds: float) -> float:
@@ -74,3 +74,8 @@ def rate_at(config: TrainConfig, step: int, seconds: float) -> float:
     warmup = min(config.warmup, max(1, config.steps // 5)) if config.steps else config.warmup
     fall = 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
     return config.learning_rate * min(1.0, (step + 1) / warmup) * max(config.final_rate, fall)
+
+
+def strength_at(config: TrainConfig, epoch: int) -> float:
+    """Return how strongly recordings are changed in an epoch, 0 to 1: an even rise to the end."""
+    return config.strength * min(1.0, (epoch + 1) / max(1, config.ramp))

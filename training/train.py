@@ -34,7 +34,7 @@ from training.objective import Objective, feature_statistics
 from training.optimizer import Optimizer
 from training.prepare import Corpus
 from training.ranks import Ranks
-from training.settings import TrainConfig, rate_at
+from training.settings import TrainConfig, rate_at, strength_at
 from training.weights import read_any
 from training.widen import at_least, widened
 
@@ -235,7 +235,6 @@ class Trainer:
             self.save("last.pt")
 
     def _epoch_data(self) -> EpochData:
-        strength = min(1.0, (self.progress.epoch + 1) / max(1, self.config.ramp))
         early = self.progress.epoch < self.config.curriculum
         return EpochData(
             self.corpus,
@@ -245,7 +244,7 @@ class Trainer:
             max_batch=self.config.max_batch,
             long_share=0.0 if early else self.config.long_share,
             made_per_recorded=self.config.made_per_recorded,
-            augmentation=AugmentConfig().weakened(strength) if self.config.augment else None,
+            augmentation=AugmentConfig().weakened(strength_at(self.config, self.progress.epoch)),
         )
 
     def _bar(self) -> Bar:

@@ -121,6 +121,15 @@ def test_augmented_audio_stays_audio(seed: int, samples: int) -> None:
     assert len(features) >= 1
 
 
+def test_at_no_strength_only_the_speaker_and_the_band_change() -> None:
+    """No noise, room, overdriving or gap; other tempos and vocal tracts make other speakers."""
+    gentle, full = augment.AugmentConfig().weakened(0.0), augment.AugmentConfig()
+    assert (gentle.noise, gentle.colour, gentle.clipping) == (0, 0, 0)
+    assert (gentle.time_mask_frames, gentle.mel_mask) == (0, 0)
+    assert (gentle.speed, gentle.warp, gentle.narrow) == (full.speed, full.warp, full.narrow)
+    assert full.weakened(1.0) == full
+
+
 def test_noise_is_added_at_the_ratio_asked_for() -> None:
     """10 dB means a tenth of the power."""
     rng = np.random.default_rng(1)

@@ -19,7 +19,7 @@ from training.evaluate import closed_choice, evaluate, greedy  # noqa: E402
 from training.letters import ALPHABET  # noqa: E402
 from training.model import ModelConfig  # noqa: E402
 from training.prepare import Corpus, prepare  # noqa: E402
-from training.settings import TrainConfig, rate_at  # noqa: E402
+from training.settings import TrainConfig, rate_at, strength_at  # noqa: E402
 from training.train import Trainer  # noqa: E402
 
 TINY = ModelConfig(dense1=32, dense2=32, dense3=32, lstm=24, dense5=32)
@@ -104,6 +104,15 @@ def test_the_learning_rate_rises_then_falls_with_steps_or_time() -> None:
 
 
 @pytest.mark.slow
+def test_recordings_are_changed_more_and_more_up_to_the_strength_asked_for() -> None:
+    """An even rise over the epochs of the ramp; without one, all of it at once."""
+    rising = TrainConfig(strength=0.4, ramp=4)
+    assert [strength_at(rising, epoch) for epoch in (0, 1, 3, 9)] == pytest.approx(
+        [0.1, 0.2, 0.4, 0.4]
+    )
+    assert strength_at(TrainConfig(strength=0.4, ramp=0), 0) == 0.4
+
+
 def test_several_processes_train_one_network(tmp_path: Path) -> None:
     """Two processes under torchrun agree on when to stop and write one run."""
     prepare([write_set(tmp_path / "data") / "train"], tmp_path / "run" / "corpus")
