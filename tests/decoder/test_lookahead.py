@@ -23,7 +23,7 @@ def test_looking_ahead_changes_no_score(kernel, seed):
     found = []
     for setup in ("scorer", "ahead"):
         search = kernel(build(setup, 5000, seed))
-        search.advance(noise(5, seed=seed, sharpness=1))
+        search.advance(noise(5, seed=seed, sharpness=0.5))
         found.append({one.labels: one.score for one in search.hypotheses(5, final=True)})
     assert found[1] == pytest.approx(found[0], abs=1e-6)
 
