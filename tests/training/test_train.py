@@ -103,7 +103,6 @@ def test_the_learning_rate_rises_then_falls_with_steps_or_time() -> None:
     assert rate_at(timed, 5000, 1800.0) == pytest.approx(0.5, abs=0.01)
 
 
-@pytest.mark.slow
 def test_recordings_are_changed_more_and_more_up_to_the_strength_asked_for() -> None:
     """An even rise over the epochs of the ramp; without one, all of it at once."""
     rising = TrainConfig(strength=0.4, ramp=4)
@@ -113,6 +112,7 @@ def test_recordings_are_changed_more_and_more_up_to_the_strength_asked_for() -> 
     assert strength_at(TrainConfig(strength=0.4, ramp=0), 0) == 0.4
 
 
+@pytest.mark.slow
 def test_several_processes_train_one_network(tmp_path: Path) -> None:
     """Two processes under torchrun agree on when to stop and write one run."""
     prepare([write_set(tmp_path / "data") / "train"], tmp_path / "run" / "corpus")
